@@ -1,0 +1,58 @@
+import { hostname } from 'node:os'
+import { bytes, choice, duration, environment, flag, integer, pattern, readSettings, text, url, type Environment, type SettingsTable, type ValuesOf } from '../lib/config.ts'
+import { logLevels } from '../lib/log.ts'
+
+const hour = 3_600_000
+const GB = 1e9
+
+/** The one table of settings. docs/CONFIG.md lists the same; a test compares the two. */
+export const settingsTable = {
+  ISOBAR_MQTT: url('mqtt.url', 'mqtt://127.0.0.1:1883', ['mqtt'], 'Where the gateway listens for MQTT.'),
+  ISOBAR_HTTP: url('http.url', 'http://127.0.0.1:8080', ['http'], 'Where the gateway listens for HTTP.'),
+  ISOBAR_HTTP_TOKEN: text('http.token', undefined, 'Token that HTTP requests carry as bearer. Needed as soon as ISOBAR_HTTP is not loopback.', { secret: true }),
+  ISOBAR_DATA: text('data.dir', './data', 'Folder of the inbox and of the embedded database.'),
+  CRATE_URL: url('database.url', undefined, ['postgres', 'postgresql', 'crate'], 'CrateDB (or PostgreSQL) to write to; a comma-separated list spreads over nodes. Unset: an embedded PostgreSQL.', { secret: true }),
+  ISOBAR_SCHEMA: pattern('database.schema', undefined, /^[a-z_][a-z0-9_]{0,62}$/, 'a name of small letters, digits and _', 'Schema of the tables. Unset: doc on CrateDB, public on PostgreSQL.'),
+  ISOBAR_DATABASE_PORT: integer('database.port', 5439, [1, 65_535], 'Port of the embedded PostgreSQL, on 127.0.0.1.'),
+  ISOBAR_TOPIC_ROOT: pattern('topics.root', 'iot/v1', /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/, 'topic levels of small letters, digits and -', 'First levels of every topic.'),
+  ISOBAR_GATEWAY: pattern('gateway.name', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').slice(0, 40) || 'gateway', /^[a-z0-9-]{1,40}$/, 'small letters, digits and -, at most 40', "The gateway's name; with a random id made once it names the origin of each row."),
+  ISOBAR_LOG_LEVEL: choice('log.level', 'info', logLevels, 'Least severe log line that is written.'),
+  ISOBAR_ANONYMOUS: flag('access.anonymous', false, 'The network around the gateway is trusted: listeners beyond loopback accept clients without a login.'),
+  ISOBAR_OPERATORS: text('access.operators', '', 'User names, separated by commas, that may do everything.'),
+
+  ISOBAR_INBOX_MAX_BYTES: bytes('inbox.maxBytes', '2GB', [64e3, 1e15], 'Most bytes of unsettled deliveries. At the limit journaled PUBLISHes wait for their PUBACK.'),
+  ISOBAR_INBOX_MAX_AGE: duration('inbox.maxAgeMs', '30d', [1000, 3650 * 24 * hour], 'Greatest age of the oldest unsettled delivery. At the limit journaled PUBLISHes wait for their PUBACK.'),
+  ISOBAR_INBOX_RESERVE: bytes('inbox.reserveBytes', '1GB', [0, 1e15], 'Free disk space that the inbox leaves alone. Below it journaled PUBLISHes wait for their PUBACK.'),
+  ISOBAR_MAX_PACKET_BYTES: bytes('limits.maxPacketBytes', '64kB', [1000, 256e6], 'Longest MQTT packet; a longer one closes its connection before it is buffered.'),
+  ISOBAR_CONNECT_TIMEOUT: duration('limits.connectTimeoutMs', '5s', [100, hour], 'Longest time from accept to a whole CONNECT; then the connection is closed.'),
+  ISOBAR_MAX_INFLIGHT_IN: integer('limits.maxInflightIn', 100, [1, 65_535], 'PUBLISHes of one connection that may wait for their release; beyond it the socket is not read.'),
+  ISOBAR_MAX_INFLIGHT_IN_BYTES: bytes('limits.maxInflightInBytes', '64kB', [1000, 256e6], 'Bytes of PUBLISHes of one connection that may wait for their release; beyond it the socket is not read.'),
+  ISOBAR_MAX_HELD_BYTES: bytes('limits.maxHeldBytes', '64MB', [64e3, 64 * GB], 'Bytes of PUBLISHes that may wait for their release over all connections; beyond it a connection that publishes on while the inbox is full is closed.'),
+  ISOBAR_MAX_OUTBOUND_BYTES: bytes('limits.maxOutboundBytes', '1MB', [1000, GB], 'Bytes that may wait for a subscriber that does not read; beyond it that subscriber is closed.'),
+
+  ISOBAR_BATCH_MAX_ROWS: integer('batch.maxRows', 5000, [1, 50_000], 'Most rows of one insert.'),
+  ISOBAR_BATCH_MAX_BYTES: bytes('batch.maxBytes', '4MB', [1000, 10e6], 'Most payload bytes of one insert.'),
+  ISOBAR_BATCH_MAX_AGE: duration('batch.maxAgeMs', '100ms', [1, 60_000], 'Longest wait of a reading for its batch.'),
+  ISOBAR_WRITE_WINDOW: integer('write.window', 3, [1, 64], 'Inserts in flight at the same time.'),
+  ISOBAR_STATEMENT_TIMEOUT: duration('write.statementTimeoutMs', '30s', [1000, hour], 'Longest run of one statement in the database.'),
+  ISOBAR_MAX_AGE: duration('telemetry.maxAgeMs', '400d', [hour, 36_500 * 24 * hour], 'Oldest reading that is stored; an older one, or one more than a day ahead, becomes a dead letter.'),
+
+  ISOBAR_DEVICE_ID: pattern('device.id', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 64) || 'device', /^(?!gateway$)[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and -, at most 64, not "gateway"', 'Id of this device: client id, user name and topic level.'),
+  ISOBAR_DEVICE_BROKER: url('device.brokerUrl', 'mqtt://127.0.0.1:1883', ['mqtt'], 'The gateway (or broker) that this device publishes to.'),
+  ISOBAR_DEVICE_INTERVAL: duration('device.intervalMs', '1s', [10, 24 * hour], 'Time from one reading to the next.'),
+  ISOBAR_DEVICE_OVERSAMPLING: integer('device.oversampling', 3, [0, 3], 'BMP180 oversampling (OSS): 0 low power, 3 lowest noise.'),
+  ISOBAR_DEVICE_BATCH: integer('device.batch', 1, [1, 500], 'Readings in one message.'),
+  ISOBAR_DEVICE_I2C_BUS: integer('device.i2cBus', 1, [0, 255], 'Number of the I2C bus: /dev/i2c-<n>.'),
+  ISOBAR_DEVICE_QUEUE: integer('device.maxQueued', 86_400, [1, 10_000_000], 'Readings kept while the gateway does not answer; at the limit the oldest go and are counted.')
+} as const satisfies SettingsTable
+
+/** All settings, read and checked. */
+export type Settings = ValuesOf<typeof settingsTable>
+
+/**
+ * The settings of this process.
+ * @throws IsobarError ISO_SETTING_INVALID naming every fault at once
+ */
+export function loadSettings (env: Environment = environment()): Settings {
+  return readSettings(settingsTable, env, 'ISOBAR_')
+}

@@ -1,0 +1,51 @@
+/** An id that was checked against the rule of docs/WIRE.md: `[a-z0-9][a-z0-9-]{0,63}`, not `gateway`. */
+export type DeviceId = string & { readonly __brand: 'DeviceId' }
+
+const deviceIdShape = /^[a-z0-9][a-z0-9-]{0,63}$/
+
+/** Whether a text may name a device. */
+export function isDeviceId (text: string): text is DeviceId {
+  return deviceIdShape.test(text) && text !== 'gateway'
+}
+
+/** What the inbox journals, in the order of its codes on disk. */
+export const journaledKinds = ['tele', 'state', 'birth'] as const
+export type JournaledKind = typeof journaledKinds[number]
+
+/** A journaled topic, taken apart. */
+export interface JournaledTopic {
+  readonly deviceId: DeviceId
+  readonly kind: JournaledKind
+}
+
+/** The topics below one root (`iot/v1`), built and taken apart. docs/WIRE.md lists them. */
+export class Topics {
+  readonly root: string
+  readonly gatewayStatus: string
+  readonly #prefix: string
+
+  constructor (root: string) {
+    this.root = root
+    this.#prefix = `${root}/`
+    this.gatewayStatus = `${root}/gateway/status`
+  }
+
+  tele (id: DeviceId): string { return `${this.#prefix}${id}/tele` }
+  state (id: DeviceId): string { return `${this.#prefix}${id}/state` }
+  birth (id: DeviceId): string { return `${this.#prefix}${id}/birth` }
+  json (id: DeviceId): string { return `${this.#prefix}${id}/json` }
+  last (id: DeviceId): string { return `${this.#prefix}${id}/last` }
+  stored (id: DeviceId): string { return `${this.#prefix}${id}/stored` }
+  error (id: DeviceId): string { return `${this.#prefix}${id}/error` }
+
+  /** The device and kind of a topic that the inbox journals; null for every other topic. */
+  parseJournaled (topic: string): JournaledTopic | null {
+    if (!topic.startsWith(this.#prefix)) return null
+    const end = topic.indexOf('/', this.#prefix.length)
+    if (end === -1) return null
+    const kind = topic.slice(end + 1)
+    if (kind !== 'tele' && kind !== 'state' && kind !== 'birth') return null
+    const deviceId = topic.slice(this.#prefix.length, end)
+    return isDeviceId(deviceId) ? { deviceId, kind } : null
+  }
+}
