@@ -1,12 +1,11 @@
+import { createMessages } from './messages.ts'
 import { RawPublisher } from './raw-publisher.ts'
 import { seededRandom } from './random.ts'
-import { encodeTelemetry } from '../schemas/telemetry.ts'
-import { Topics, type DeviceId } from '../schemas/topics.ts'
 
 export interface LoadOptions {
   readonly host: string
   readonly port: number
-  /** One device each. */
+  /** One device each, `<prefix>-<n>`. */
   readonly connections: number
   readonly inFlight: number
   readonly rowsPerMessage: number
@@ -15,6 +14,7 @@ export interface LoadOptions {
   /** Over all connections; absent: as fast as PUBACKs come. */
   readonly messagesPerSecond?: number
   readonly seed: number
+  readonly prefix?: string
   readonly topicRoot?: string
   readonly onAck?: (message: AckedMessage) => void
   readonly signal?: AbortSignal
@@ -22,7 +22,7 @@ export interface LoadOptions {
 
 /** What a PUBACK was received for. */
 export interface AckedMessage {
-  readonly deviceId: DeviceId
+  readonly deviceId: string
   readonly boot: number
   readonly firstSeq: number
   readonly rows: number
@@ -35,56 +35,46 @@ export interface LoadResult {
   readonly reconnects: number
 }
 
+const blockMessages = 200
+
 /** Publishes seeded telemetry over raw sockets, and resolves when every message is acknowledged or the signal aborts. */
 export async function runLoad (options: LoadOptions): Promise<LoadResult> {
-  const startedMs = performance.now()
   const share = Math.ceil(options.messages / options.connections)
-  const lanes = await Promise.all(Array.from({ length: options.connections }, async (_, index) => {
-    const count = Math.max(0, Math.min(share, options.messages - index * share))
-    return await runLane(options, index, count, startedMs)
-  }))
-  const sum = (pick: (lane: Lane) => number): number => lanes.reduce((total, lane) => total + pick(lane), 0)
-  return { published: sum(lane => lane.published), acked: sum(lane => lane.acked), elapsedMs: performance.now() - startedMs, reconnects: sum(lane => lane.reconnects) }
-}
-
-interface Lane { published: number, acked: number, reconnects: number }
-
-async function runLane (options: LoadOptions, index: number, count: number, startedMs: number): Promise<Lane> {
-  const { signal, rowsPerMessage, onAck } = options
-  const random = seededRandom(options.seed * 65_537 + index)
-  const deviceId = `load-${index}` as DeviceId
-  const boot = Math.floor(random() * 2 ** 32)
-  const topic = new Topics(options.topicRoot ?? 'iot/v1').tele(deviceId)
-  const publisher = new RawPublisher({ host: options.host, port: options.port, clientId: deviceId, inFlight: options.inFlight })
-  const stop = (): void => publisher.close()
-  signal?.addEventListener('abort', stop, { once: true })
-  const lane: Lane = { published: 0, acked: 0, reconnects: 0 }
-  const perMessageMs = options.messagesPerSecond === undefined ? 0 : 1000 * options.connections / options.messagesPerSecond
-  await publisher.open()
-  for (let n = 0; n < count && await publisher.room(); n++) {
-    const aheadMs = startedMs + n * perMessageMs - performance.now()
-    if (perMessageMs > 0 && aheadMs > 1) await new Promise(resolve => setTimeout(resolve, aheadMs))
-    const firstSeq = n * rowsPerMessage
-    publisher.publish(topic, message(boot, firstSeq, rowsPerMessage, random), () => {
-      lane.acked++
-      onAck?.({ deviceId, boot, firstSeq, rows: rowsPerMessage })
-    })
-    lane.published++
+  const lanes = Array.from({ length: options.connections }, (_, index) => createLane(options, index, Math.max(0, Math.min(share, options.messages - index * share))))
+  const close = (): void => lanes.forEach(lane => lane.close())
+  options.signal?.addEventListener('abort', close, { once: true })
+  const startedMs = performance.now()
+  const pace = options.messagesPerSecond === undefined ? undefined : startPace(lanes, options.messagesPerSecond / options.connections)
+  try {
+    await Promise.all(lanes.map(async lane => await lane.run()))
+  } finally {
+    clearInterval(pace)
+    close()
+    options.signal?.removeEventListener('abort', close)
   }
-  await publisher.drained()
-  publisher.close()
-  signal?.removeEventListener('abort', stop)
-  lane.reconnects = publisher.reconnects
-  return lane
+  const sum = (pick: (lane: RawPublisher) => number): number => lanes.reduce((total, lane) => total + pick(lane), 0)
+  return { published: sum(lane => lane.sent), acked: sum(lane => lane.acked), elapsedMs: performance.now() - startedMs, reconnects: sum(lane => lane.reconnects) }
 }
 
-function message (boot: number, firstSeq: number, rows: number, random: () => number): Uint8Array {
-  const now = Date.now()
-  const readings = Array.from({ length: rows }, (_, n) => ({
-    seq: firstSeq + n,
-    ts: now + n,
-    temperatureDeciC: 180 + Math.floor(random() * 60),
-    pressurePa: 98_000 + Math.floor(random() * 4000)
-  }))
-  return encodeTelemetry({ boot, clock: 0, status: 0, readings })
+function createLane (options: LoadOptions, index: number, count: number): RawPublisher {
+  const { rowsPerMessage, onAck, seed } = options
+  const deviceId = `${options.prefix ?? 'load'}-${index}`
+  const boot = Math.floor(seededRandom(seed * 65_537 + index)() * 2 ** 32)
+  const messages = createMessages({ topic: `${options.topicRoot ?? 'iot/v1'}/${deviceId}/tele`, boot, rowsPerMessage, seed: seed + index })
+  return new RawPublisher({
+    host: options.host,
+    port: options.port,
+    clientId: deviceId,
+    inFlight: options.inFlight,
+    more: from => from >= count ? null : messages.block(from, Math.min(options.messagesPerSecond === undefined ? blockMessages : 1, count - from), Date.now()),
+    acked: message => onAck?.({ deviceId, boot, firstSeq: message * rowsPerMessage, rows: rowsPerMessage })
+  })
+}
+
+/** Lets each lane send its share as time passes; lanes are offset so that they do not all send in the same millisecond. */
+function startPace (lanes: readonly RawPublisher[], perSecond: number): NodeJS.Timeout {
+  const startedMs = performance.now()
+  const tick = (): void => lanes.forEach((lane, index) => lane.allow(Math.floor((performance.now() - startedMs) / 1000 * perSecond + index / lanes.length)))
+  tick()
+  return setInterval(tick, 2)
 }

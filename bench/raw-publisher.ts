@@ -1,11 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
-
-/** What waits for its PUBACK: the bytes to send again after a reconnect, and who wants to know. */
-interface Pending {
-  readonly packet: Buffer
-  readonly acked: () => void
-}
+import { type Block } from './messages.ts'
 
 export interface RawPublisherOptions {
   readonly host: string
@@ -13,21 +8,31 @@ export interface RawPublisherOptions {
   readonly clientId: string
   /** PUBLISHes that may wait for their PUBACK. */
   readonly inFlight: number
+  /** The next packets, from message `from` on; null when there are no more. */
+  readonly more: (from: number) => Block | null
+  /** Called once a message, at its PUBACK, with its number. */
+  readonly acked: (message: number) => void
 }
 
+/** A block that is partly sent: `from` is the number of its first message. */
+interface Sending { readonly block: Block, readonly from: number }
+
 /**
- * An MQTT 3.1.1 publisher on a bare socket, for load: QoS 1 with a window, one write a turn, PUBACKs read from the bytes. A lost connection
- * is opened again and everything not acknowledged is sent again, with DUP, in order [MQTT-4.4.0-1].
+ * An MQTT 3.1.1 publisher on a bare socket, for load: QoS 1 with a window, packets that become due together leave in one write. PUBACKs have to
+ * come in the order of their PUBLISHes [MQTT-4.6.0-2]; one that does not is an error. A lost connection is opened again and what was not
+ * acknowledged is sent again, with DUP, in order [MQTT-4.4.0-1].
  */
 export class RawPublisher {
   readonly #options: RawPublisherOptions
-  readonly #pending = new Map<number, Pending>()
+  #blocks: Sending[] = []
   #socket: Socket | undefined
-  #nextId = 1
-  #out: Buffer[] = []
   #rest: Buffer = Buffer.alloc(0)
-  #roomWanted: (() => void) | undefined
-  #closed = false
+  #sent = 0
+  #acked = 0
+  #generated = 0
+  #allowed = Infinity
+  #ended = false
+  #done: { resolve: () => void, reject: (error: unknown) => void } | undefined
   /** Connections after the first. */
   reconnects = 0
 
@@ -35,112 +40,119 @@ export class RawPublisher {
     this.#options = options
   }
 
-  get inFlight (): number { return this.#pending.size }
+  get sent (): number { return this.#sent }
+  get acked (): number { return this.#acked }
 
-  /** Connects; tries again until it succeeds or `close` is called. */
-  async open (): Promise<void> {
-    while (!this.#closed) {
+  /** Connects and publishes; resolves when all is acknowledged or `close` is called, rejects when the peer breaks the protocol. */
+  async run (): Promise<void> {
+    const finished = new Promise<void>((resolve, reject) => { this.#done = { resolve, reject } })
+    await this.#open()
+    await finished
+  }
+
+  /** For load with a rate: messages below `count` may be sent by now. */
+  allow (count: number): void {
+    this.#allowed = count
+    this.#fill()
+  }
+
+  close (): void {
+    this.#ended = true
+    this.#socket?.destroy()
+    this.#done?.resolve()
+  }
+
+  async #open (): Promise<void> {
+    while (!this.#ended) {
       try {
         await this.#connect()
         return
       } catch {
-        // refused or cut before CONNACK: the gateway is not there (yet), which is what load with faults looks like
+        // refused, or cut before CONNACK: the gateway is not there yet, which is what load with faults looks like
         await new Promise(resolve => setTimeout(resolve, 50))
       }
     }
-  }
-
-  /** Resolves when the window has room; false when the publisher is closed. */
-  async room (): Promise<boolean> {
-    while (!this.#closed && (this.#socket === undefined || this.#pending.size >= this.#options.inFlight)) {
-      await new Promise<void>(resolve => { this.#roomWanted = resolve })
-    }
-    return !this.#closed
-  }
-
-  /** Sends one QoS 1 PUBLISH; `acked` is called at its PUBACK, once, however often it had to be sent. */
-  publish (topic: string, payload: Uint8Array, acked: () => void): void {
-    const id = this.#freeId()
-    const packet = publishPacket(topic, payload, id)
-    this.#pending.set(id, { packet, acked })
-    this.#send(packet)
-  }
-
-  /** Resolves when nothing waits for a PUBACK. */
-  async drained (): Promise<void> {
-    while (!this.#closed && this.#pending.size > 0) await new Promise<void>(resolve => { this.#roomWanted = resolve })
-  }
-
-  close (): void {
-    this.#closed = true
-    this.#socket?.destroy()
-    this.#wake()
   }
 
   async #connect (): Promise<void> {
     const socket = connect({ host: this.#options.host, port: this.#options.port, noDelay: true })
     await once(socket, 'connect')
     socket.write(connectPacket(this.#options.clientId))
-    const [connack] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => { throw new Error('closed before CONNACK') })]) as [Buffer]
+    const closed = once(socket, 'close').then(() => { throw new Error('closed before CONNACK') })
+    const [connack] = await Promise.race([once(socket, 'data'), closed]) as [Buffer]
+    closed.catch(() => {}) // it rejects later too, when nobody waits any more
     if (connack[0] !== 0x20 || connack[3] !== 0) throw new Error(`CONNACK ${connack.toString('hex')}`)
     this.#rest = Buffer.alloc(0)
     this.#socket = socket
     socket.on('error', () => {}) // 'close' follows, and that is where it is dealt with
     socket.on('close', () => this.#lost(socket))
     socket.on('data', chunk => this.#read(chunk))
-    this.#resend()
+    this.#sendAgain()
     this.#read(connack.subarray(4))
-    this.#wake()
-  }
-
-  #resend (): void {
-    this.#out = []
-    for (const { packet } of this.#pending.values()) {
-      packet[0] = packet[0]! | 0x08
-      this.#send(packet)
-    }
+    this.#fill()
   }
 
   #lost (socket: Socket): void {
     if (this.#socket !== socket) return
     this.#socket = undefined
-    if (this.#closed) return
+    if (this.#ended) return
     this.reconnects++
-    void this.open()
+    void this.#open()
   }
 
-  #send (packet: Buffer): void {
-    if (this.#out.length === 0) setImmediate(() => this.#flush())
-    this.#out.push(packet)
+  #sendAgain (): void {
+    for (let n = this.#acked; n < this.#sent; n++) {
+      const { bytes, start } = this.#locate(n)
+      bytes[start] = bytes[start]! | 0x08
+    }
+    const again = this.#sent
+    this.#sent = this.#acked
+    this.#write(again)
   }
 
-  #flush (): void {
-    if (this.#out.length > 0 && this.#socket?.writable === true) this.#socket.write(this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out))
-    this.#out = []
+  /** Sends what window and rate allow. */
+  #fill (): void {
+    if (this.#socket?.writable !== true) return
+    const upTo = Math.min(this.#acked + this.#options.inFlight, this.#allowed)
+    while (this.#generated < upTo) {
+      const block = this.#options.more(this.#generated)
+      if (block === null) break
+      this.#blocks.push({ block, from: this.#generated })
+      this.#generated += block.ends.length
+    }
+    this.#write(Math.min(upTo, this.#generated))
+    if (this.#acked === this.#generated && this.#acked < upTo) this.close()
+  }
+
+  #write (upTo: number): void {
+    for (const { block, from } of this.#blocks) {
+      const first = this.#sent - from
+      const last = Math.min(upTo - from, block.ends.length)
+      if (first < 0 || last <= first) continue
+      this.#socket?.write(block.bytes.subarray(first === 0 ? 0 : block.ends[first - 1], block.ends[last - 1]))
+      this.#sent = from + last
+    }
+  }
+
+  #locate (message: number): { bytes: Buffer, start: number } {
+    const { block, from } = this.#blocks.find(sending => message < sending.from + sending.block.ends.length)!
+    return { bytes: block.bytes, start: message === from ? 0 : block.ends[message - from - 1]! }
   }
 
   #read (chunk: Buffer): void {
-    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-    for (; bytes.length >= 4; bytes = bytes.subarray(4)) {
-      if (bytes[0] !== 0x40) throw new Error(`expected a PUBACK, got ${bytes.subarray(0, 4).toString('hex')}`)
-      const id = bytes.readUInt16BE(2)
-      const pending = this.#pending.get(id)
-      this.#pending.delete(id)
-      pending?.acked()
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    let at = 0
+    for (; at + 4 <= bytes.length; at += 4) {
+      const id = bytes.readUInt16BE(at + 2)
+      if (bytes[at] !== 0x40 || id !== this.#acked % 65_535 + 1) {
+        this.#done?.reject(new Error(`expected the PUBACK of ${this.#acked % 65_535 + 1}, got ${bytes.toString('hex', at, at + 4)}`))
+        return
+      }
+      this.#options.acked(this.#acked++)
     }
-    this.#rest = bytes
-    this.#wake()
-  }
-
-  #wake (): void {
-    const wake = this.#roomWanted
-    this.#roomWanted = undefined
-    wake?.()
-  }
-
-  #freeId (): number {
-    do this.#nextId = this.#nextId % 65_535 + 1; while (this.#pending.has(this.#nextId))
-    return this.#nextId
+    this.#rest = bytes.subarray(at)
+    while (this.#blocks.length > 0 && this.#blocks[0]!.from + this.#blocks[0]!.block.ends.length <= this.#acked) this.#blocks.shift()
+    this.#fill()
   }
 }
 
@@ -148,11 +160,4 @@ function connectPacket (clientId: string): Buffer {
   const id = Buffer.from(clientId)
   // clean session, keepalive 0: the load must not depend on a timer
   return Buffer.concat([Buffer.from([0x10, 12 + id.length, 0, 4]), Buffer.from('MQTT'), Buffer.from([4, 2, 0, 0, 0, id.length]), id])
-}
-
-function publishPacket (topic: string, payload: Uint8Array, id: number): Buffer {
-  const name = Buffer.from(topic)
-  const length = 2 + name.length + 2 + payload.length
-  const header = length < 128 ? [0x32, length] : length < 16_384 ? [0x32, length & 0x7f | 0x80, length >> 7] : [0x32, length & 0x7f | 0x80, length >> 7 & 0x7f | 0x80, length >> 14]
-  return Buffer.concat([Buffer.from([...header, name.length >> 8, name.length & 0xff]), name, Buffer.from([id >> 8, id & 0xff]), payload])
 }

@@ -14,6 +14,31 @@ export const catalogue = {
     retriable: false,
     operator: 'Correct the settings named in the text; `isobar config` prints all of them with their meaning.'
   },
+  ISO_TELEMETRY_SIZE: {
+    message: 'a telemetry message is too long',
+    retriable: false,
+    operator: 'Let the device send fewer readings in a message (ISOBAR_DEVICE_BATCH); the bytes are kept as a dead letter.'
+  },
+  ISO_TELEMETRY_CBOR: {
+    message: 'the bytes are not the CBOR of a telemetry message',
+    retriable: false,
+    operator: 'Look at the dead letter: its reason names the offset and the rule of docs/WIRE.md. Correct what the device sends.'
+  },
+  ISO_TELEMETRY_TAG: {
+    message: 'a telemetry message contains a CBOR tag',
+    retriable: false,
+    operator: "Switch tags off in the device's CBOR encoder; docs/WIRE.md shows the bytes."
+  },
+  ISO_TELEMETRY_RANGE: {
+    message: 'a telemetry message contains a number out of range',
+    retriable: false,
+    operator: 'Look at the dead letter: its reason names the offset and the rule of docs/WIRE.md. Correct what the device sends.'
+  },
+  ISO_TELEMETRY_ENCODE: {
+    message: 'these readings do not make a telemetry message',
+    retriable: false,
+    operator: 'This is a fault of the sender: report it with the text, which names the value that is out of range.'
+  },
   ISO_DATA_UNWRITABLE: {
     message: 'the data folder cannot be written',
     retriable: false,
@@ -33,6 +58,106 @@ export const catalogue = {
     message: 'the address cannot be listened on',
     retriable: false,
     operator: 'Check the host and port of the setting named in the text, and the rights of this user.'
+  },
+  ISO_CLI_USAGE: {
+    message: 'the command cannot be understood',
+    retriable: false,
+    operator: 'Correct what the text names; every command explains itself with --help.'
+  },
+  ISO_CLI_OUTPUT: {
+    message: 'the output cannot be written',
+    retriable: false,
+    operator: 'Check where stdout goes: its disk may be full.'
+  },
+  ISO_CLI_STOP: {
+    message: 'not everything has stopped in time',
+    retriable: false,
+    operator: 'Nothing acknowledged is lost: it is in the inbox, and the next start goes on with it. Please report what the log says.'
+  },
+  ISO_SQL_REFUSED: {
+    message: 'the database refused the statement',
+    retriable: false,
+    operator: 'Correct the statement; the SQLSTATE in the text says what kind of fault it is.'
+  },
+  ISO_IMPORT_UNREADABLE: {
+    message: 'the file cannot be read',
+    retriable: false,
+    operator: 'Check the path and the rights of the file; it has to be CSV in UTF-8.'
+  },
+  ISO_IMPORT_INVALID: {
+    message: 'the file is not valid and nothing of it was written',
+    retriable: false,
+    operator: 'Correct the lines named above and import it again; `isobar devices import --help` explains the columns.'
+  },
+  ISO_PLACEMENT_DROPPED: {
+    message: 'the database did not take all placements',
+    retriable: true,
+    operator: 'Give the same command again: a placement that is there already is replaced by itself.'
+  },
+  ISO_SENSOR_DRIVER_MISSING: {
+    message: 'the package i2c-bus cannot be loaded',
+    retriable: false,
+    operator: 'Install it with build tools at hand (python3, make, g++; then `npm rebuild i2c-bus`), or run with --simulate.'
+  },
+  ISO_SENSOR_BUS_SETUP: {
+    message: 'the I2C bus cannot be used',
+    retriable: true,
+    operator: 'Do what the text says about the bus (enable I2C, rights, another driver on the chip), or run with --simulate; the agent keeps trying.'
+  },
+  ISO_SENSOR_BUS: {
+    message: 'a transfer on the I2C bus failed',
+    retriable: true,
+    operator: 'Check wiring, power and pull-ups of the sensor; the agent keeps trying.'
+  },
+  ISO_SENSOR_CHIP: {
+    message: 'the chip is not a BMP180',
+    retriable: true,
+    operator: 'Check which chip is wired and that it has power; the id that was found stands in the text.'
+  },
+  ISO_SENSOR_CALIBRATION: {
+    message: 'the calibration read from the chip is not valid',
+    retriable: true,
+    operator: 'The bus answered, not the chip: check wiring and power. If it stays, the chip is broken.'
+  },
+  ISO_SENSOR_CONVERSION: {
+    message: 'the chip does not finish its conversion',
+    retriable: true,
+    operator: 'Check the power of the sensor; the agent resets the chip and keeps trying.'
+  },
+  ISO_SENSOR_VALUES: {
+    message: 'the raw values of the chip make no sense',
+    retriable: true,
+    operator: 'Check wiring and power of the sensor. If it stays, the chip is broken.'
+  },
+  ISO_BIRTH_INVALID: {
+    message: 'the birth is not valid',
+    retriable: false,
+    operator: 'Compare the payload with docs/WIRE.md and correct the device that sent it.'
+  },
+  ISO_DATABASE_BINARIES: {
+    message: 'the embedded PostgreSQL is not installed completely',
+    retriable: false,
+    operator: 'Set CRATE_URL to a CrateDB or PostgreSQL, or install the package named in the text.'
+  },
+  ISO_DATABASE_USER: {
+    message: 'the embedded PostgreSQL cannot run as this user',
+    retriable: false,
+    operator: 'Set CRATE_URL to a CrateDB or PostgreSQL, or start the gateway as an ordinary user who reaches the folders named in the text.'
+  },
+  ISO_DATABASE_VERSION: {
+    message: 'the data of the embedded PostgreSQL belongs to another major version',
+    retriable: false,
+    operator: 'Dump the data with the version that made it and load it into a new folder (ISOBAR_DATA), or set CRATE_URL.'
+  },
+  ISO_DATABASE_START: {
+    message: 'the embedded PostgreSQL does not start',
+    retriable: true,
+    operator: 'The text holds the last lines of its log; the log stands in the data folder. Set CRATE_URL to use another database.'
+  },
+  ISO_DATABASE_UNKNOWN: {
+    message: 'no database is known',
+    retriable: false,
+    operator: 'Start a gateway with the same ISOBAR_DATA, or set CRATE_URL.'
   }
 } as const satisfies Record<`ISO_${string}_${string}`, CatalogueEntry>
 

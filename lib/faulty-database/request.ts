@@ -1,0 +1,70 @@
+import { elementValue, joinArray, splitArray } from './array-literal.ts'
+import { readBind, readParse, writeBind, type Frame } from './wire.ts'
+
+/** A row of an insert as the client sent it: column name -> text, null for NULL. */
+export type SentRow = Readonly<Record<string, string | null>>
+
+/**
+ * All that a client sends up to one Sync (or one simple Query): a statement with its parameters. `rows` are those of an
+ * `INSERT … (columns) … unnest(…)` or of a single-row `INSERT … VALUES`; empty for every other statement.
+ */
+export interface Request {
+  readonly frames: readonly Frame[]
+  readonly sql: string
+  readonly kind: 'bulk insert' | 'single insert' | 'other'
+  readonly table: string
+  readonly rows: readonly SentRow[]
+}
+
+/** Puts frames together into requests; remembers the named statements of its connection. */
+export class RequestReader {
+  readonly #statements = new Map<string, string>()
+  #frames: Frame[] = []
+
+  /** The request that this frame completes. */
+  push (frame: Frame): Request | undefined {
+    if (frame.type === 'P') {
+      const { name, sql } = readParse(frame.bytes)
+      this.#statements.set(name, sql)
+    }
+    this.#frames.push(frame)
+    if (frame.type !== 'S' && frame.type !== 'Q') return undefined
+    const frames = this.#frames
+    this.#frames = []
+    return describe(frames, name => this.#statements.get(name) ?? '')
+  }
+}
+
+function describe (frames: readonly Frame[], textOf: (statement: string) => string): Request {
+  const last = frames.at(-1)!
+  if (last.type === 'Q') return { frames, sql: last.bytes.toString('utf8', 5, last.bytes.length - 1), kind: 'other', table: '', rows: [] }
+  const bind = frames.find(frame => frame.type === 'B')
+  const parse = frames.find(frame => frame.type === 'P')
+  const sql = bind !== undefined ? textOf(readBind(bind.bytes).statement) : parse !== undefined ? readParse(parse.bytes).sql : ''
+  const [, table, columnList] = /^\s*INSERT\s+INTO\s+([\w."]+)\s*\(([^)]*)\)/i.exec(sql) ?? []
+  if (bind === undefined || table === undefined || columnList === undefined) return { frames, sql, kind: 'other', table: '', rows: [] }
+  const columns = columnList.split(',').map(name => name.trim().replaceAll('"', ''))
+  const kind = /unnest\s*\(/i.test(sql) ? 'bulk insert' : 'single insert'
+  const parameters = readBind(bind.bytes).parameters.map(value => value?.toString('utf8') ?? null)
+  return { frames, sql, kind, table: table.split('.').at(-1)!.replaceAll('"', ''), rows: kind === 'single insert' ? [rowOf(columns, parameters)] : bulkRows(columns, parameters) }
+}
+
+function bulkRows (columns: readonly string[], parameters: ReadonlyArray<string | null>): SentRow[] {
+  const arrays = parameters.map(literal => literal === null ? [] : splitArray(literal))
+  return (arrays[0] ?? []).map((_, n) => rowOf(columns, arrays.map(array => elementValue(array[n] ?? 'NULL'))))
+}
+
+function rowOf (columns: readonly string[], values: ReadonlyArray<string | null>): SentRow {
+  return Object.fromEntries(columns.map((column, n) => [column, values[n] ?? null]))
+}
+
+/** The bytes of a bulk insert without some of its rows; they never reach the server, and its count is lower by as many. */
+export function withoutRows (request: Request, dropped: (row: SentRow) => boolean): Buffer {
+  const keep = request.rows.map(row => !dropped(row))
+  return Buffer.concat(request.frames.map(frame => {
+    if (frame.type !== 'B') return frame.bytes
+    const bind = readBind(frame.bytes)
+    const parameters = bind.parameters.map(value => value === null ? null : Buffer.from(joinArray(splitArray(value.toString('utf8')).filter((_, n) => keep[n]))))
+    return writeBind({ ...bind, parameters })
+  }))
+}
