@@ -5,8 +5,9 @@ import { seededRandom } from './random.ts'
 export interface LoadOptions {
   readonly host: string
   readonly port: number
-  /** One device each, `<prefix>-<n>`. */
+  /** Devices `<prefix>-<n>`, one each unless `devicesPerConnection` says more; then a connection publishes for each in turn. */
   readonly connections: number
+  readonly devicesPerConnection?: number
   readonly inFlight: number
   readonly rowsPerMessage: number
   /** Over all connections; the load ends by itself. */
@@ -58,16 +59,17 @@ export async function runLoad (options: LoadOptions): Promise<LoadResult> {
 
 function createLane (options: LoadOptions, index: number, count: number): RawPublisher {
   const { rowsPerMessage, onAck, seed } = options
-  const deviceId = `${options.prefix ?? 'load'}-${index}`
+  const devices = options.devicesPerConnection ?? 1
+  const ids = Array.from({ length: devices }, (_, n) => `${options.prefix ?? 'load'}-${index * devices + n}`)
   const boot = Math.floor(seededRandom(seed * 65_537 + index)() * 2 ** 32)
-  const messages = createMessages({ topic: `${options.topicRoot ?? 'iot/v1'}/${deviceId}/tele`, boot, rowsPerMessage, seed: seed + index })
+  const messages = createMessages({ topics: ids.map(id => `${options.topicRoot ?? 'iot/v1'}/${id}/tele`), boot, rowsPerMessage, seed: seed + index })
   return new RawPublisher({
     host: options.host,
     port: options.port,
-    clientId: deviceId,
+    clientId: ids[0]!,
     inFlight: options.inFlight,
     more: from => from >= count ? null : messages.block(from, Math.min(options.messagesPerSecond === undefined ? blockMessages : 1, count - from), Date.now()),
-    acked: message => onAck?.({ deviceId, boot, firstSeq: message * rowsPerMessage, rows: rowsPerMessage })
+    acked: message => onAck?.({ deviceId: ids[message % devices]!, boot, firstSeq: message * rowsPerMessage, rows: rowsPerMessage })
   })
 }
 

@@ -6,9 +6,9 @@ export interface Block {
   readonly ends: Uint32Array
 }
 
-/** What one simulated device publishes. */
+/** What one connection publishes: message `n` goes to topic `n mod topics`. */
 export interface Stream {
-  readonly topic: string
+  readonly topics: readonly string[]
   readonly boot: number
   readonly rowsPerMessage: number
   readonly seed: number
@@ -20,11 +20,11 @@ const largestRow = 16 // [dt, temperature, pressure] in CBOR, every number at it
  * Writes PUBLISH packets with telemetry straight into one buffer. It shares no code with the product's encoder, so that load and oracle would not
  * repeat a mistake of the codec. Message `n` carries the seqs from `n × rowsPerMessage`, packet id `n mod 65535 + 1`.
  */
-export function createMessages ({ topic, boot, rowsPerMessage, seed }: Stream): { block: (from: number, count: number, nowMs: number) => Block } {
+export function createMessages ({ topics, boot, rowsPerMessage, seed }: Stream): { block: (from: number, count: number, nowMs: number) => Block } {
   const random = seededRandom(seed)
-  const topicBytes = Buffer.from(topic)
+  const topicBytes = topics.map(topic => Buffer.from(topic))
   const payload = Buffer.alloc(40 + rowsPerMessage * largestRow)
-  const largest = 5 + 2 + topicBytes.length + 2 + payload.length
+  const largest = 5 + 2 + Math.max(...topicBytes.map(topic => topic.length)) + 2 + payload.length
   return { block }
 
   function block (from: number, count: number, nowMs: number): Block {
@@ -33,7 +33,7 @@ export function createMessages ({ topic, boot, rowsPerMessage, seed }: Stream): 
     let at = 0
     for (let n = 0; n < count; n++) {
       const length = telemetry(payload, boot, (from + n) * rowsPerMessage, rowsPerMessage, nowMs, random)
-      at = publish(bytes, at, topicBytes, (from + n) % 65_535 + 1, payload.subarray(0, length))
+      at = publish(bytes, at, topicBytes[(from + n) % topics.length]!, (from + n) % 65_535 + 1, payload.subarray(0, length))
       ends[n] = at
     }
     return { bytes: bytes.subarray(0, at), ends }

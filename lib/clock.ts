@@ -13,5 +13,27 @@ export interface Clock {
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: async (ms, signal) => { await delay(ms, undefined, { signal }) }
+  sleep: async (ms, signal) => {
+    try {
+      await delay(ms, undefined, { signal })
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error // Node wraps the reason in an error of its own
+    }
+  }
+}
+
+/**
+ * Does `work` every `ms` until the signal aborts; the next pause begins when `work` has ended. Resolves after the abort.
+ * Rejects with what `work` throws: it is not done again then.
+ */
+export async function every (ms: number, clock: Clock, signal: AbortSignal, work: () => Promise<void> | void): Promise<void> {
+  for (;;) {
+    try {
+      await clock.sleep(ms, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      throw error
+    }
+    await work()
+  }
 }

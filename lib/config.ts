@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { IsobarError } from './errors.ts'
 
@@ -30,8 +31,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The environment of the process over the `.env` file of `dir`. The only place that reads process.env. */
 export function environment (dir: string = process.cwd()): Environment {
-  const file = `${dir}/.env`
-  return { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env }
+  return { ...readEnvFile(dir), ...process.env }
+}
+
+/** The names whose value comes from the `.env` file of `dir`, not from the environment of the process. */
+export function namesFromFile (dir: string = process.cwd()): ReadonlySet<string> {
+  return new Set(Object.keys(readEnvFile(dir)).filter(name => process.env[name] === undefined))
 }
 
 /**
@@ -66,121 +71,20 @@ export function describeSettings (table: SettingsTable, env: Environment): Array
   })
 }
 
-/** A URL keeps all but its password; anything else that is secret becomes stars. */
+/** A URL keeps all but its password, also one among its parameters; anything else that is secret becomes stars. */
 export function maskSecret (value: string): string {
-  const masked = value.replaceAll(/(\w+:\/\/[^:@/\s]*):[^@/\s]+@/g, '$1:***@')
-  return /^\w+:\/\//.test(value) ? masked : '***'
-}
-
-interface Extra { readonly secret?: boolean }
-
-/** Any text. */
-export function text<P extends string, D extends string | undefined> (path: P, fallback: D, about: string, { secret = false }: Extra = {}): Setting<P, D extends string ? string : string | undefined> {
-  return { path, type: 'text', default: fallback, text: about, secret, parse: value => value }
-}
-
-/** A text that a pattern must match; `expected` says what in words. */
-export function pattern<P extends string, D extends string | undefined> (path: P, fallback: D, shape: RegExp, expected: string, about: string): Setting<P, D extends string ? string : string | undefined> {
-  return {
-    path,
-    type: 'text',
-    default: fallback,
-    text: about,
-    secret: false,
-    parse: value => {
-      if (!shape.test(value)) throw new Error(`must be ${expected}, not "${value}"`)
-      return value
-    }
-  }
-}
-
-/** A whole number within bounds. */
-export function integer<P extends string> (path: P, fallback: number, [min, max]: readonly [number, number], about: string): Setting<P, number> {
-  return { path, type: `whole number ${min} to ${max}`, default: String(fallback), text: about, secret: false, parse: value => inBounds(value, /^\d+$/.test(value) ? Number(value) : NaN, min, max, 'a whole number') }
-}
-
-/** On (`1`, `true`) or off (`0`, `false`). */
-export function flag<P extends string> (path: P, fallback: boolean, about: string): Setting<P, boolean> {
-  return {
-    path,
-    type: '0 or 1',
-    default: fallback ? '1' : '0',
-    text: about,
-    secret: false,
-    parse: value => {
-      if (!/^(0|1|true|false)$/.test(value)) throw new Error(`must be 0 or 1, not "${value}"`)
-      return value === '1' || value === 'true'
-    }
-  }
-}
-
-/** One of some words. */
-export function choice<P extends string, const W extends readonly string[]> (path: P, fallback: W[number], words: W, about: string): Setting<P, W[number]> {
-  return {
-    path,
-    type: words.join(' | '),
-    default: fallback,
-    text: about,
-    secret: false,
-    parse: value => {
-      if (!words.includes(value)) throw new Error(`must be one of ${words.join(', ')}, not "${value}"`)
-      return value
-    }
-  }
-}
-
-const durationMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** A duration such as `250ms`, `5s`, `10m`, `2h`, `400d`; the value is in ms. Bounds are in ms. */
-export function duration<P extends string> (path: P, fallback: string, [min, max]: readonly [number, number], about: string): Setting<P, number> {
-  return { path, type: 'duration', default: fallback, text: about, secret: false, parse: value => inBounds(value, parseDuration(value), min, max, 'a duration such as 250ms, 5s, 10m, 2h or 400d, in ms') }
-}
-
-/** The ms of a duration text; NaN when it is none. */
-export function parseDuration (value: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) ?? []
-  return Math.round(Number(number) * durationMs[unit ?? '']!)
-}
-
-const byteUnits: Readonly<Record<string, number>> = { '': 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }
-
-/** A size such as `64kB`, `2GB`, `512MiB`; the value is in bytes. */
-export function bytes<P extends string> (path: P, fallback: string, [min, max]: readonly [number, number], about: string): Setting<P, number> {
-  return {
-    path,
-    type: 'size',
-    default: fallback,
-    text: about,
-    secret: false,
-    parse: value => {
-      const [, number, unit] = /^(\d+(?:\.\d+)?)(B|kB|MB|GB|KiB|MiB|GiB|)$/.exec(value) ?? []
-      return inBounds(value, Math.round(Number(number) * byteUnits[unit ?? 'none']!), min, max, 'a size such as 64kB, 2GB or 512MiB, in bytes')
-    }
-  }
-}
-
-/** A URL with one of the schemes; the value is the text, checked. */
-export function url<P extends string, D extends string | undefined> (path: P, fallback: D, schemes: readonly string[], about: string, { secret = false }: Extra = {}): Setting<P, D extends string ? string : string | undefined> {
-  return {
-    path,
-    type: `URL (${schemes.join(', ')})`,
-    default: fallback,
-    text: about,
-    secret,
-    parse: value => {
-      for (const part of value.split(',')) {
-        if (!URL.canParse(part) || !schemes.includes(new URL(part).protocol.slice(0, -1))) throw new Error(`must be a URL with ${schemes.map(scheme => `${scheme}://`).join(' or ')}, not "${maskSecret(value)}"`)
-      }
-      return value
-    }
-  }
-}
-
-function inBounds (given: string, value: number, min: number, max: number, expected: string): number {
-  if (!(value >= min && value <= max)) throw new Error(`must be ${expected} from ${min} to ${max}, not "${given}"`)
+  if (!/^\w+:\/\//.test(value)) return '***'
   return value
+    .replaceAll(/(\w+:\/\/[^:@/\s]*):[^/\s]*@/g, '$1:***@')
+    .replaceAll(/([?&]password=)[^&,\s]*/gi, '$1***')
 }
 
+function readEnvFile (dir: string): Environment {
+  const file = join(dir, '.env')
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
+}
+
+/** Puts a value where its path (`batch.maxRows`) says. */
 function place (values: object, path: string, value: unknown): void {
   const names = path.split('.')
   const last = names.pop()!

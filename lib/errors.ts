@@ -49,6 +49,16 @@ export const catalogue = {
     retriable: false,
     operator: 'Stop the other gateway, or give this one a folder of its own with ISOBAR_DATA.'
   },
+  ISO_INBOX_FORMAT: {
+    message: 'the inbox was written by a newer version',
+    retriable: false,
+    operator: 'Start the newer version again; let it drain the inbox before you go back to an older one, or give the older one a folder of its own with ISOBAR_DATA.'
+  },
+  ISO_INBOX_CLOSED: {
+    message: 'the inbox is closed',
+    retriable: false,
+    operator: 'Nothing: the gateway ends, and settles what is open after its next start.'
+  },
   ISO_LISTEN_TAKEN: {
     message: 'the address is in use',
     retriable: false,
@@ -58,6 +68,11 @@ export const catalogue = {
     message: 'the address cannot be listened on',
     retriable: false,
     operator: 'Check the host and port of the setting named in the text, and the rights of this user.'
+  },
+  ISO_LISTEN_ANONYMOUS: {
+    message: 'clients without a login are let in on loopback only',
+    retriable: false,
+    operator: 'Listen on 127.0.0.1 or ::1, or set ISOBAR_ANONYMOUS=1 when the network around the gateway is trusted.'
   },
   ISO_CLI_USAGE: {
     message: 'the command cannot be understood',
@@ -134,6 +149,81 @@ export const catalogue = {
     retriable: false,
     operator: 'Compare the payload with docs/WIRE.md and correct the device that sent it.'
   },
+  ISO_STATE_INVALID: {
+    message: 'the state is not valid',
+    retriable: false,
+    operator: 'A device says `online` or `offline`, and nothing else; correct the device that sent it.'
+  },
+  ISO_READING_TIME: {
+    message: 'the time of a reading is out of range',
+    retriable: false,
+    operator: "Set the device's clock. ISOBAR_MAX_AGE is the oldest reading that is stored; a day ahead of the gateway's clock is the newest."
+  },
+  ISO_DELIVERY_READINGS: {
+    message: 'a message was received with another number of readings than it is decoded to',
+    retriable: false,
+    operator: 'An older isobar may have received it; otherwise this is a bug: report it with the dead letter.'
+  },
+  ISO_DATABASE_UNREACHABLE: {
+    message: 'the database cannot be reached',
+    retriable: true,
+    operator: 'Start the database, or correct CRATE_URL. Everything received waits in the inbox and is written when it is back.'
+  },
+  ISO_DATABASE_BUSY: {
+    message: 'the database cannot write at the moment',
+    retriable: true,
+    operator: 'Look at the load, the memory and the shards of the database; writing goes on by itself.'
+  },
+  ISO_DATABASE_LOGIN: {
+    message: 'the database refuses the login',
+    retriable: false,
+    operator: 'Correct user, password and sslmode in CRATE_URL, or the access rules of the database.'
+  },
+  ISO_DATABASE_PRIVILEGE: {
+    message: 'the user of the database lacks a privilege',
+    retriable: false,
+    operator: 'Grant the user of CRATE_URL what the text names; writing goes on by itself.'
+  },
+  ISO_DATABASE_TABLES: {
+    message: 'a table or column is missing in the database',
+    retriable: false,
+    operator: 'Run `isobar migrate`, or correct the database in CRATE_URL or ISOBAR_SCHEMA; writing goes on by itself.'
+  },
+  ISO_DATABASE_READ_ONLY: {
+    message: 'the database is read-only',
+    retriable: false,
+    operator: 'Free disk space on the database (CrateDB blocks writes at its flood watermark), or lift the block; writing goes on by itself.'
+  },
+  ISO_DATABASE_FULL: {
+    message: 'the database has no room',
+    retriable: false,
+    operator: 'Free disk space, or raise the limit that the text names; writing goes on by itself.'
+  },
+  ISO_DATABASE_SETUP: {
+    message: 'the database cannot do what isobar needs',
+    retriable: false,
+    operator: 'The text holds what the database says. Compare its version with the README; writing goes on by itself once it is put right.'
+  },
+  ISO_DATABASE_MIGRATE: {
+    message: 'the tables and views cannot be made',
+    retriable: true,
+    operator: 'The text names the file of schemas/sql and what the database says about it.'
+  },
+  ISO_WRITE_ROW_REFUSED: {
+    message: 'the database refuses a row',
+    retriable: false,
+    operator: "Look at the dead letter: its reason is the database's own. Correct the device, or the table's constraints."
+  },
+  ISO_WRITE_ROW_DROPPED: {
+    message: 'the database reports success and does not have the row',
+    retriable: true,
+    operator: 'Look at the health of the table: a partition that is closed, read-only or without its shards drops rows in silence. They are sent again until it has them.'
+  },
+  ISO_HTTP_TOKEN: {
+    message: 'HTTP beyond loopback needs a token',
+    retriable: false,
+    operator: 'Set ISOBAR_HTTP_TOKEN to a long random text (such as `openssl rand -hex 32` prints), or let ISOBAR_HTTP listen on 127.0.0.1.'
+  },
   ISO_DATABASE_BINARIES: {
     message: 'the embedded PostgreSQL is not installed completely',
     retriable: false,
@@ -153,6 +243,11 @@ export const catalogue = {
     message: 'the embedded PostgreSQL does not start',
     retriable: true,
     operator: 'The text holds the last lines of its log; the log stands in the data folder. Set CRATE_URL to use another database.'
+  },
+  ISO_DATABASE_STOPPED: {
+    message: 'the embedded database does not run',
+    retriable: true,
+    operator: 'It runs as long as its gateway: start `isobar gateway` with the same ISOBAR_DATA, then give the command again.'
   },
   ISO_DATABASE_UNKNOWN: {
     message: 'no database is known',

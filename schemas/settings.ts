@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
-import { bytes, choice, duration, environment, flag, integer, pattern, readSettings, text, url, type Environment, type SettingsTable, type ValuesOf } from '../lib/config.ts'
+import { environment, readSettings, type Environment, type SettingsTable, type ValuesOf } from '../lib/config.ts'
 import { logLevels } from '../lib/log.ts'
+import { bytes, choice, duration, flag, integer, pattern, text, url } from '../lib/setting-kinds.ts'
 
 const hour = 3_600_000
 const GB = 1e9
@@ -13,10 +14,10 @@ export const settingsTable = {
   ISOBAR_DATA: text('data.dir', './data', 'Folder of the inbox and of the embedded database.'),
   CRATE_URL: url('database.url', undefined, ['postgres', 'postgresql', 'crate'], 'CrateDB (or PostgreSQL) to write to; a comma-separated list spreads over nodes. Unset: an embedded PostgreSQL.', { secret: true }),
   ISOBAR_SCHEMA: pattern('database.schema', undefined, /^[a-z_][a-z0-9_]{0,62}$/, 'a name of small letters, digits and _', 'Schema of the tables. Unset: doc on CrateDB, public on PostgreSQL.'),
-  ISOBAR_DATABASE_PORT: integer('database.port', 5439, [1, 65_535], 'Port of the embedded PostgreSQL, on 127.0.0.1.'),
+  ISOBAR_DATABASE_PORT: integer('database.port', 5439, [0, 65_535], 'Port of the embedded PostgreSQL, on 127.0.0.1; 0 takes a free one.'),
   ISOBAR_TOPIC_ROOT: pattern('topics.root', 'iot/v1', /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/, 'topic levels of small letters, digits and -', 'First levels of every topic.'),
   ISOBAR_GATEWAY: pattern('gateway.name', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').slice(0, 40) || 'gateway', /^[a-z0-9-]{1,40}$/, 'small letters, digits and -, at most 40', "The gateway's name; with a random id made once it names the origin of each row."),
-  ISOBAR_LOG_LEVEL: choice('log.level', 'info', logLevels, 'Least severe log line that is written.'),
+  ISOBAR_LOG_LEVEL: choice('log.level', 'warn', logLevels, 'Least severe log line that is written.'),
   ISOBAR_ANONYMOUS: flag('access.anonymous', false, 'The network around the gateway is trusted: listeners beyond loopback accept clients without a login.'),
   ISOBAR_OPERATORS: text('access.operators', '', 'User names, separated by commas, that may do everything.'),
 
@@ -29,6 +30,7 @@ export const settingsTable = {
   ISOBAR_MAX_INFLIGHT_IN_BYTES: bytes('limits.maxInflightInBytes', '64kB', [1000, 256e6], 'Bytes of PUBLISHes of one connection that may wait for their release; beyond it the socket is not read.'),
   ISOBAR_MAX_HELD_BYTES: bytes('limits.maxHeldBytes', '64MB', [64e3, 64 * GB], 'Bytes of PUBLISHes that may wait for their release over all connections; beyond it a connection that publishes on while the inbox is full is closed.'),
   ISOBAR_MAX_OUTBOUND_BYTES: bytes('limits.maxOutboundBytes', '1MB', [1000, GB], 'Bytes that may wait for a subscriber that does not read; beyond it that subscriber is closed.'),
+  ISOBAR_MAX_LAST_DEVICES: integer('limits.maxLastDevices', 10_000, [0, 10_000_000], 'Devices whose newest reading is kept for <device>/last; those beyond it have none.'),
 
   ISOBAR_BATCH_MAX_ROWS: integer('batch.maxRows', 5000, [1, 50_000], 'Most rows of one insert.'),
   ISOBAR_BATCH_MAX_BYTES: bytes('batch.maxBytes', '4MB', [1000, 10e6], 'Most payload bytes of one insert.'),
@@ -43,7 +45,8 @@ export const settingsTable = {
   ISOBAR_DEVICE_OVERSAMPLING: integer('device.oversampling', 3, [0, 3], 'BMP180 oversampling (OSS): 0 low power, 3 lowest noise.'),
   ISOBAR_DEVICE_BATCH: integer('device.batch', 1, [1, 500], 'Readings in one message.'),
   ISOBAR_DEVICE_I2C_BUS: integer('device.i2cBus', 1, [0, 255], 'Number of the I2C bus: /dev/i2c-<n>.'),
-  ISOBAR_DEVICE_QUEUE: integer('device.maxQueued', 86_400, [1, 10_000_000], 'Readings kept while the gateway does not answer; at the limit the oldest go and are counted.')
+  ISOBAR_DEVICE_QUEUE: integer('device.maxQueued', 86_400, [1, 10_000_000], 'Readings kept while the gateway does not answer; at the limit the oldest go and are counted.'),
+  ISOBAR_DEVICE_TRUST_CLOCK: flag('device.trustClock', false, "This machine's clock is right although systemd-timesyncd does not say so (chrony, ntpd, a container).")
 } as const satisfies SettingsTable
 
 /** All settings, read and checked. */

@@ -1,0 +1,68 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { environment } from '../lib/config.ts'
+import { packageRoot } from '../lib/package.ts'
+import { freePort } from './free-port.ts'
+
+/** A gateway of its own process and ports, on a folder of the caller's. */
+export interface GatewayProcess {
+  readonly mqttPort: number
+  readonly httpUrl: string
+  readonly pid: number
+  /** From spawn until /healthz answered, in ms. */
+  readonly startupMs: number
+  /** What stands at /api/v1/status. */
+  status (): Promise<{ readings: { received: number, stored: number, duplicate: number, dead: number, pending: number } }>
+  /** Anonymous memory of the process, in bytes: what it holds itself, without the pages of its files. */
+  rssAnonBytes (): Promise<number>
+  /** The database's URL, from the data folder. */
+  databaseUrl (): Promise<string>
+  close (): Promise<void>
+}
+
+/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. */
+export async function startGateway (dataDir: string, env: Record<string, string> = {}): Promise<GatewayProcess> {
+  const [mqttPort, httpPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
+  const httpUrl = `http://127.0.0.1:${httpPort}`
+  const startedMs = performance.now()
+  const child = spawn(process.execPath, [join(packageRoot, 'cli', 'isobar.mjs'), 'gateway'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      PATH: environment().PATH,
+      ISOBAR_MQTT: `mqtt://127.0.0.1:${mqttPort}`,
+      ISOBAR_HTTP: httpUrl,
+      ISOBAR_DATABASE_PORT: String(databasePort),
+      ISOBAR_DATA: dataDir,
+      ISOBAR_LOG_LEVEL: 'error',
+      ...env
+    }
+  })
+  await answers(`${httpUrl}/healthz`, child)
+  const startupMs = performance.now() - startedMs
+  return {
+    mqttPort,
+    httpUrl,
+    pid: child.pid!,
+    startupMs,
+    status: async () => await (await fetch(`${httpUrl}/api/v1/status`)).json() as Awaited<ReturnType<GatewayProcess['status']>>,
+    rssAnonBytes: async () => Number(/RssAnon:\s+(\d+) kB/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    databaseUrl: async () => (await readFile(join(dataDir, 'database.url'), 'utf8')).trim(),
+    close: async () => {
+      if (child.exitCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exited
+    }
+  }
+}
+
+async function answers (url: string, child: ChildProcess): Promise<void> {
+  while (true) {
+    if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}`)
+    const ok = await fetch(url).then(response => response.ok, () => false) // not listening yet
+    if (ok) return
+    await new Promise(resolve => setTimeout(resolve, 10))
+  }
+}

@@ -1,0 +1,26 @@
+import { codeOf } from '../../lib/errors.ts'
+import { connectionFault, findFault, type Dialect, type Fault, type FaultTable } from './dialect.ts'
+
+/** By SQLSTATE (PostgreSQL documentation, appendix A). */
+const sqlStates: FaultTable = [
+  [/^(08|57P0)/, 'retry', 'ISO_DATABASE_UNREACHABLE'],
+  [/^(40|53[23]|55P03|57)/, 'retry', 'ISO_DATABASE_BUSY'],
+  [/^28/, 'config', 'ISO_DATABASE_LOGIN'],
+  [/^42501/, 'config', 'ISO_DATABASE_PRIVILEGE'],
+  [/^(42P01|42703|3D|3F)/, 'config', 'ISO_DATABASE_TABLES'],
+  [/^25006/, 'config', 'ISO_DATABASE_READ_ONLY'],
+  [/^53100/, 'config', 'ISO_DATABASE_FULL'],
+  [/^(0A|42|53|58|XX00[12])/, 'config', 'ISO_DATABASE_SETUP'], // 58: the server's own disk; XX001, XX002: a damaged table or index
+  [/^2[23]/, 'bad-row', 'ISO_WRITE_ROW_REFUSED'],
+  [/^[0-9A-Z]{5}$/, 'unknown', 'ISO_WRITE_ROW_REFUSED']
+]
+
+export const postgres: Dialect = {
+  name: 'postgres',
+  defaultSchema: 'public',
+  readingsKey: ['device_id', 'ts', 'boot', 'seq'],
+  transactions: true,
+  refresh: () => null,
+  current: (table, column) => `${table}.${column}`,
+  faultOf: (error): Fault | null => connectionFault(error) ?? findFault(sqlStates, codeOf(error))
+}

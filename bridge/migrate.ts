@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
+import { type Logger } from '../lib/log.ts'
+import { packageRoot, version } from '../lib/package.ts'
+import { type Database, type Query } from './database.ts'
+import { type Dialect } from './dialect/dialect.ts'
+
+/** The version of schemas/sql. It rises with every change there: only then are the views made anew. */
+export const schemaVersion = 1
+
+/** One file of schemas/sql: a table (or a change that adds to one), or a view. */
+interface Statement {
+  readonly file: string
+  readonly sql: string
+  /** The name of the view that it makes; null for everything else. */
+  readonly view: string | null
+  /** The table or view that it makes; null for a change. */
+  readonly makes: string | null
+}
+
+/** Any number; it names this lock among the advisory locks of the database. */
+const advisoryLock = 0x150ba
+
+/**
+ * Makes the tables and views, or brings them up to this version. Changes only add; views are dropped and made anew. Nothing is done when all is there
+ * at this version, and when the database is at a newer one: an older gateway goes on writing to it. Two at a time do no harm.
+ * @throws IsobarError ISO_DATABASE_MIGRATE, or the code of what keeps the database from answering
+ */
+export async function migrate (database: Database, log: Logger): Promise<void> {
+  const { dialect, schema } = database
+  const statements = readStatements(dialect, schema)
+  try {
+    await database.session(async query => {
+      if (await isCurrent(query, schema, statements)) return
+      if (dialect.transactions) await inTransaction(query, async () => await apply(query, database, statements))
+      else await apply(query, database, statements)
+      log.info({ schema, schemaVersion }, 'tables and views are made')
+    })
+  } catch (error) {
+    if (error instanceof IsobarError) throw error
+    const fault = dialect.faultOf(error)
+    if (fault === null) throw error
+    throw new IsobarError(fault.kind === 'retry' ? fault.code : 'ISO_DATABASE_MIGRATE', { detail: textOf(error), cause: error })
+  }
+}
+
+function readStatements (dialect: Dialect, schema: string): Statement[] {
+  const dir = join(packageRoot, 'schemas', 'sql', dialect.name)
+  return readdirSync(dir).filter(file => file.endsWith('.sql')).sort().map(file => {
+    const sql = readFileSync(join(dir, file), 'utf8').replaceAll('{schema}', `"${schema}"`)
+    const [, kind, name] = /^CREATE (TABLE IF NOT EXISTS|VIEW) "[^"]+"\.(\w+)/m.exec(sql) ?? []
+    return { file, sql, view: kind === 'VIEW' ? name! : null, makes: name ?? null }
+  })
+}
+
+/** Whether nothing is to be done: everything is there at this version, or the version is newer. */
+async function isCurrent (query: Query, schema: string, statements: readonly Statement[]): Promise<boolean> {
+  const { rows } = await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1', [schema])
+  const there = new Set(rows.map(({ table_name: name }) => name))
+  if (!there.has('schema_version')) return false
+  const applied = await query<{ version: number }>(`SELECT version FROM "${schema}".schema_version WHERE version >= $1 ORDER BY version DESC LIMIT 1`, [schemaVersion])
+  const newest = applied.rows[0]?.version ?? 0
+  if (newest > schemaVersion) return true
+  return newest === schemaVersion && statements.every(({ makes }) => makes === null || there.has(makes))
+}
+
+async function apply (query: Query, { schema, table, dialect }: Database, statements: readonly Statement[]): Promise<void> {
+  if (dialect.transactions) {
+    await query('SELECT pg_advisory_xact_lock($1)', [advisoryLock])
+    const { rows } = await query('SELECT 1 FROM information_schema.schemata WHERE schema_name = $1', [schema])
+    if (rows.length === 0) await query(`CREATE SCHEMA "${schema}"`)
+  }
+  for (const { view } of statements.toReversed()) if (view !== null) await query(`DROP VIEW IF EXISTS ${table(view)}`)
+  for (const statement of statements) await applyOne(query, statement)
+  await query(`INSERT INTO ${table('schema_version')} (version, isobar, applied_at) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING`, [schemaVersion, version, new Date().toISOString()])
+}
+
+async function applyOne (query: Query, { file, sql }: Statement): Promise<void> {
+  try {
+    await query(sql)
+  } catch (error) {
+    if (isThereAlready(error)) return
+    throw new IsobarError('ISO_DATABASE_MIGRATE', { detail: `${file}: ${textOf(error)}`, cause: error })
+  }
+}
+
+/** CrateDB has no lock: somebody else may have been faster. And it has no `ADD COLUMN IF NOT EXISTS`. */
+function isThereAlready (error: unknown): boolean {
+  return codeOf(error) === '42P07' || /already exists|already has a column/.test(textOf(error))
+}
+
+async function inTransaction (query: Query, work: () => Promise<void>): Promise<void> {
+  await query('BEGIN')
+  try {
+    await work()
+    await query('COMMIT')
+  } catch (error) {
+    await query('ROLLBACK').catch(() => {}) // on a lost connection there is nothing to roll back; the first error is the one to tell
+    throw error
+  }
+}

@@ -1,0 +1,72 @@
+import { strict as assert } from 'node:assert'
+import { type Delivery, type Settled } from '../schemas/delivery.ts'
+import { type BridgeCause } from '../schemas/thread.ts'
+import { rangesOf, type Rejection } from './decode.ts'
+import { type OpenRow, type Placed } from './enrich.ts'
+import { type Fate } from './fate.ts'
+
+/** A delivery of which something is dead, and why. */
+export interface Letter {
+  readonly delivery: Delivery
+  readonly rejection: Rejection
+}
+
+/** A delivery that has no end yet: a row of it is held. */
+export interface Held {
+  readonly item: Placed
+  readonly cause: BridgeCause
+}
+
+/** What the fates of a batch's rows mean for its deliveries. */
+export interface Ends {
+  /** Deliveries of which every reading has its end. */
+  readonly settled: Settled[]
+  /** What of them is dead. */
+  readonly letters: Letter[]
+  readonly held: Held[]
+}
+
+/** Turns the fates of rows into the ends of deliveries. A delivery is settled only whole; the counts add up to its readings exactly. */
+export function settle (items: readonly Placed[], fates: readonly Fate[]): Ends {
+  const ends: Ends = { settled: [], letters: [], held: [] }
+  let first = 0
+  for (const item of items) {
+    settleItem(item, fates, first, ends)
+    first += item.rows.length
+  }
+  assert.equal(first, fates.length, 'each row has one fate')
+  return ends
+}
+
+function settleItem (item: Placed, fates: readonly Fate[], first: number, { settled, letters, held }: Ends): void {
+  const { delivery, rows } = item
+  let stored = 0
+  let duplicate = 0
+  let dead: Array<{ row: OpenRow, fate: Fate & { kind: 'dead' } }> | null = null
+  for (let n = 0; n < rows.length; n++) {
+    const fate = fates[first + n]!
+    switch (fate.kind) {
+      case 'stored': stored++; break
+      case 'duplicate': duplicate++; break
+      case 'dead': (dead ??= []).push({ row: rows[n]!, fate }); break
+      case 'held': held.push({ item, cause: fate.cause }); return
+      default: fate satisfies never
+    }
+  }
+  const rejection = dead === null ? item.rejection : together(item.rejection, deadRows(dead))
+  if (rejection !== null) letters.push({ delivery, rejection })
+  const counts = { stored, duplicate, dead: rejection?.readings ?? 0 }
+  assert.equal(counts.stored + counts.duplicate + counts.dead, delivery.readings, 'every reading has one end')
+  settled.push({ number: delivery.number, deviceId: delivery.deviceId, ...counts })
+}
+
+function deadRows (dead: ReadonlyArray<{ row: OpenRow, fate: Fate & { kind: 'dead' } }>): Rejection {
+  const { row, fate } = dead[0]!
+  return { stage: 'write', code: fate.code, reason: fate.reason, readings: dead.length, seqs: rangesOf(row.boot, dead.map(({ row: { seq } }) => ({ seq }))) }
+}
+
+/** One letter a delivery: of two causes the first gives stage and code, and both give their reasons. */
+function together (first: Rejection | null, second: Rejection): Rejection {
+  if (first === null) return second
+  return { ...first, reason: `${first.reason}; ${second.reason}`, readings: first.readings + second.readings, seqs: [...first.seqs, ...second.seqs] }
+}

@@ -1,0 +1,49 @@
+/** A fixed number of tasks at the same time. It begins with one and takes one more after each that has ended, as a cold database is several times slower. */
+export class Window {
+  readonly #max: number
+  #size = 1
+  #inFlight = 0
+  #failure: { readonly error: unknown } | null = null
+  #waiting: Array<() => void> = []
+
+  constructor (max: number) {
+    this.#max = max
+  }
+
+  get inFlight (): number { return this.#inFlight }
+
+  /**
+   * Begins the task as soon as there is room, and resolves then: a full window makes the caller wait, and that is the backpressure.
+   * @throws the error of an earlier task, once
+   */
+  async enter (task: () => Promise<void>): Promise<void> {
+    await this.#until(() => this.#inFlight < this.#size)
+    this.#inFlight++
+    void this.#run(task)
+  }
+
+  /** Resolves when no task runs. */
+  async idle (): Promise<void> {
+    await this.#until(() => this.#inFlight === 0)
+  }
+
+  async #run (task: () => Promise<void>): Promise<void> {
+    try {
+      await task()
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+    this.#inFlight--
+    this.#size = Math.min(this.#max, this.#size + 1)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
+  }
+
+  async #until (condition: () => boolean): Promise<void> {
+    while (this.#failure === null && !condition()) await new Promise<void>(resolve => this.#waiting.push(resolve))
+    const failure = this.#failure
+    this.#failure = null
+    if (failure !== null) throw failure.error
+  }
+}

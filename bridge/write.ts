@@ -1,0 +1,43 @@
+import { compareKeys } from '../schemas/row.ts'
+import { type OpenRow, type Placed } from './enrich.ts'
+import { duplicate, type Fate } from './fate.ts'
+
+/** Finds the fate of rows that are sorted by key, each key once; see row-truth.ts. */
+export interface RowJudge {
+  find (rows: readonly OpenRow[]): Promise<Fate[]>
+}
+
+/**
+ * Writes the rows of a batch of deliveries.
+ * @returns one fate a row, in the order of the items and of the rows in each; waits while the database is held
+ */
+export async function write (items: readonly Placed[], truth: RowJudge): Promise<Fate[]> {
+  const rows = rowsOf(items)
+  if (rows.length === 0) return []
+  // in the order of keys: two inserts with common keys in opposite orders deadlock
+  const order = Uint32Array.from(rows.keys()).sort((a, b) => compareKeys(rows[a]!, rows[b]!) || a - b)
+  const firsts: OpenRow[] = []
+  const place = new Uint32Array(rows.length) // where among `firsts` the row's key stands
+  for (const n of order) {
+    const row = rows[n]!
+    const last = firsts.at(-1)
+    if (last === undefined || compareKeys(last, row) !== 0) firsts.push(row)
+    place[n] = firsts.length - 1
+  }
+  const fates = await truth.find(firsts)
+  return rows.map((row, n) => {
+    const fate = fates[place[n]!]!
+    return firsts[place[n]!] === row ? fate : fateOfRepeat(fate)
+  })
+}
+
+function rowsOf (items: readonly Placed[]): OpenRow[] {
+  const rows: OpenRow[] = []
+  for (const item of items) for (const row of item.rows) rows.push(row)
+  return rows
+}
+
+/** The later of two equal rows in one batch shares the first one's end: what that one stored, it repeats. */
+function fateOfRepeat (first: Fate): Fate {
+  return first.kind === 'stored' ? duplicate : first
+}

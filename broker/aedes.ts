@@ -1,0 +1,159 @@
+import { type EventEmitter } from 'node:events'
+import { type Duplex } from 'node:stream'
+import { Aedes, type Client, type ConnectPacket } from 'aedes'
+import { type Logger } from '../lib/log.ts'
+import { type Connection } from './connection.ts'
+import { ownBytes, type InPublish } from './packet.ts'
+import { PublishQueue, type Done } from './publish-queue.ts'
+import { type Pass, type Sender } from './release.ts'
+
+/** What Aedes asks. */
+export interface AedesHooks {
+  /** Whether a client may log in. Its CONNECT's keep alive is in `connection` already. */
+  login (connection: Connection, willTopic: string | null): boolean
+  /** The CONNACK that accepts the client is written. */
+  accepted (connection: Connection): void
+  /** Each PUBLISH before its PUBACK or PUBREC, and each will when it is to be sent; null: its client was of another broker. */
+  publish (connection: Connection | null, packet: InPublish, pass: Pass): void
+  /** Whether a filter is granted; the retained messages follow the answer. */
+  subscribe (connection: Connection, filter: string): Promise<boolean>
+  /** A filter is listened to, or not any more; `subscription` names it. */
+  subscribed (filter: string, subscription: object): void
+  unsubscribed (subscription: object): void
+  /** Aedes publishes this QoS 2 packet: it has its place among the published. */
+  publishing (connection: Connection, packet: InPublish): void
+}
+
+/** A client of Aedes. */
+export interface AedesClient extends Sender {
+  /** Gives the parser whole packets. */
+  feed (packets: Buffer): void
+}
+
+/** Aedes with its cures. */
+export interface CuredAedes {
+  connect (connection: Connection): AedesClient
+  /** Publishes a packet of the gateway's own. */
+  publish (packet: InPublish, done: Done): void
+  /** Closes every client that has logged in (their wills come through the hook), then stops. */
+  close (): Promise<void>
+}
+
+/** Longer than anybody waits: Aedes' own timers are off. The gate keeps the deadlines, and the cap on what waits for a subscriber replaces `drainTimeout`. */
+const neverMs = 0x7fff_ffff
+/** QoS 2 packets of one client between PUBREC and PUBREL. */
+const maxInflightInbound = 100
+const maxTopicLevels = 16
+const notAuthorised = 5
+
+/** Marks a packet that was published at its release. */
+const handedOn = Symbol('handedOn')
+type Publishable = InPublish & { [handedOn]?: true }
+
+/** What is reached of Aedes 1.2.0 beyond its types. test/broker/aedes.test.ts holds it to every line. */
+interface AedesInternals {
+  publish (packet: Publishable, client: Client | Done | null, done?: Done): void
+  subscribe (filter: string, deliver: object, done: Done): void
+  unsubscribe (filter: string, deliver: object, done: Done): void
+  readonly mq: { emit (packet: object, done: Done): void }
+  readonly persistence: { incomingGetPacket (client: Client, packet: InPublish): Promise<unknown> }
+}
+interface ClientInternals {
+  readonly _parser: { parse (bytes: Buffer): number }
+}
+
+/**
+ * Opens Aedes 1.2.0; the only file that imports it.
+ * Cured here: messages lost to de-duplication (`PublishQueue`), and publishers that wait for slow subscribers (`mq.emit` calls back at once, and
+ * nobody else counts what is under way: `concurrency` 0). What a subscriber does not read is limited by its connection.
+ */
+export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredAedes> {
+  const refused = new WeakSet<Client>()
+  const aedes = await Aedes.createBroker({
+    concurrency: 0,
+    connectTimeout: neverMs,
+    drainTimeout: neverMs,
+    maxInflightInbound,
+    maxTopicLevels,
+    preConnect: (client, packet, done) => {
+      adopt(connectionOf(client), packet)
+      if (!hooks.login(connectionOf(client), packet.will?.topic ?? null)) refused.add(client)
+      done(null, true) // the refusal is a CONNACK, which `authenticate` gives
+    },
+    authenticate: (client, _username, _password, done) => {
+      connectionOf(client).clientId = client.id
+      if (!refused.has(client)) return done(null, true)
+      done(Object.assign(new Error('not authorised'), { returnCode: notAuthorised }), false)
+    },
+    authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
+    authorizeSubscribe: (client, subscription, done) => {
+      hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
+    }
+  })
+  const internals = aedes as unknown as AedesInternals
+  const queue = cure(internals, hooks)
+  aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
+  aedes.on('clientError', (client, err) => log.debug({ err, clientId: client.id }, 'a client failed'))
+  aedes.on('connectionError', (client, err) => log.debug({ err, address: connectionOf(client).peer.address }, 'a connection failed before its login'))
+  ;(aedes as EventEmitter).on('error', err => log.error({ err }, 'the broker failed'))
+
+  return {
+    connect: connection => {
+      const client = aedes.handle(connection as unknown as Duplex) as Client & ClientInternals
+      connection.emit('readable') // Aedes counts the packets under way from 1, and takes the first one only when it has come down to 0
+      return {
+        get closed () { return client.closed },
+        get clean () { return client.clean },
+        feed: packets => { client._parser.parse(packets) },
+        publish: (packet: Publishable) => {
+          packet[handedOn] = true
+          queue.publish(packet, client, nothing)
+        },
+        isRepeat: async packet => await internals.persistence.incomingGetPacket(client, packet).then(() => true, () => false)
+      }
+    },
+    publish: (packet, done) => queue.publish(packet, null, done),
+    close: async () => await new Promise<void>(resolve => aedes.close(resolve))
+  }
+}
+
+/** Replaces what Aedes calls on itself. */
+function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishable, Client | null> {
+  const publish = aedes.publish.bind(aedes)
+  const queue = new PublishQueue<Publishable, Client | null>(publish)
+  aedes.publish = (packet, client, done = nothing) => {
+    if (typeof client === 'function') return queue.publish(packet, null, client)
+    if (packet[handedOn] === true) return done()
+    queue.publish(packet, client, done)
+    if (client !== null && packet.qos === 2) hooks.publishing(connectionOf(client), packet)
+  }
+  const emit = aedes.mq.emit.bind(aedes.mq)
+  aedes.mq.emit = (packet, done) => {
+    emit(packet, nothing)
+    done()
+  }
+  const subscribe = aedes.subscribe.bind(aedes)
+  aedes.subscribe = (filter, deliver, done) => {
+    hooks.subscribed(filter, deliver)
+    subscribe(filter, deliver, done)
+  }
+  const unsubscribe = aedes.unsubscribe.bind(aedes)
+  aedes.unsubscribe = (filter, deliver, done) => {
+    hooks.unsubscribed(deliver)
+    unsubscribe(filter, deliver, done)
+  }
+  return queue
+}
+
+/** The gate keeps time: Aedes sees 0. The will stays as long as the client. */
+function adopt (connection: Connection, packet: ConnectPacket): void {
+  connection.keepaliveMs = (packet.keepalive ?? 0) * 1000
+  packet.keepalive = 0
+  if (packet.will !== undefined) packet.will.payload = ownBytes(packet.will.payload as Buffer)
+}
+
+function connectionOf (client: Client): Connection {
+  return client.conn as unknown as Connection
+}
+
+function nothing (): void {}

@@ -1,0 +1,158 @@
+import { type Duplex } from 'node:stream'
+import { every, type Clock } from '../lib/clock.ts'
+import { type Logger } from '../lib/log.ts'
+import { type Settings } from '../schemas/settings.ts'
+import { type Topics } from '../schemas/topics.ts'
+import { Admission, type Journal, type Origin } from './admission.ts'
+import { openAedes, type AedesHooks } from './aedes.ts'
+import { Closings } from './closings.ts'
+import { Connection, type Peer } from './connection.ts'
+import { Interest } from './interest.ts'
+import { Mirror } from './mirror.ts'
+import { isWill, type InPublish } from './packet.ts'
+import { ReleaseQueue, type Sender } from './release.ts'
+import { createStats, type BrokerStats } from './stats.ts'
+import { TurnEnd } from './turn-end.ts'
+
+/** How exactly keep alive and deadlines are kept. */
+const sweepMs = 250
+/** How often `<device>/last` is rendered for those who listen. */
+const renderMs = 1000
+/** How long `close` waits for what is on its way to disk, and how often it looks. */
+const drainMs = 1000
+const drainStepMs = 10
+
+export interface BrokerParts {
+  readonly inbox: Journal
+  readonly topics: Topics
+  readonly limits: Settings['limits']
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The MQTT broker. */
+export interface Broker {
+  /** Takes a connection over; it is closed by its client, by a rule, or by `close`. */
+  handle (socket: Duplex, peer: Peer): void
+  /** A listener could not accept a connection. */
+  acceptFailed (error: Error): void
+  /** Publishes a message of the gateway's own. Resolves when it has gone out to the subscribers; rejects when the broker is closed. */
+  publish (topic: string, payload: string | Uint8Array, options: { qos: 0 | 1 | 2, retain: boolean }): Promise<void>
+  /** A copy of the counters. */
+  stats (): BrokerStats
+  /** Reads no more, waits a moment for what is on its way to disk, then closes every connection. The inbox must stay open so long: wills go there. */
+  close (): Promise<void>
+}
+
+/**
+ * Opens the broker: socket -> gate -> Aedes -> hook -> inbox -> release, in the order of each connection. A QoS 1 or 2 PUBLISH to a journaled topic
+ * is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
+ */
+export async function openBroker (parts: BrokerParts): Promise<Broker> {
+  const { inbox, topics, limits, clock, log } = parts
+  const stats = createStats()
+  const interest = new Interest(topics)
+  const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: showInMirror })
+  const admission = new Admission({ inbox, topics, mirror, stats, clock, maxHeldBytes: limits.maxHeldBytes })
+  const closings = new Closings({ clock, log, stats })
+  const turn = new TurnEnd()
+  const connections = new Set<Connection>()
+  const orphans = { clientId: null, close: () => {}, release: createRelease(() => nobody, () => {}) }
+  const aedes = await openAedes(createHooks({ admission, interest, mirror, stats, orphans }), log)
+  const stop = new AbortController()
+  const sweeping = every(sweepMs, clock, stop.signal, () => { for (const connection of connections) connection.sweep(clock.monotonicMs()) })
+  const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
+  inbox.onFullChanged(() => { for (const connection of connections) connection.wake() })
+
+  return {
+    handle,
+    acceptFailed: err => {
+      if (stats.acceptFailures++ === 0) log.error({ err }, 'cannot accept a connection; further failures are only counted')
+    },
+    publish: async (topic, payload, { qos, retain }) => {
+      await new Promise<void>((resolve, reject) => aedes.publish(ownPacket(topic, payload, qos, retain), error => error ? reject(error) : resolve()))
+    },
+    stats: () => ({ ...stats, closed: { ...stats.closed } }),
+    close: async () => {
+      for (const connection of connections) connection.halt()
+      await released()
+      stop.abort()
+      await aedes.close()
+      for (const connection of connections) connection.destroy()
+      await Promise.all([sweeping, rendering])
+    }
+  }
+
+  function handle (socket: Duplex, peer: Peer): void {
+    const release = createRelease(() => client, () => connection.wake())
+    const connection = new Connection({ socket, peer, release, limits, turn, closings, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets) })
+    const client = aedes.connect(connection)
+    connections.add(connection)
+    stats.connections++
+    stats.connectionsTotal++
+    connection.on('close', () => {
+      connections.delete(connection)
+      stats.connections--
+      release.closed()
+    })
+    connection.start()
+  }
+
+  function createRelease (sender: () => Sender, wake: () => void): ReleaseQueue {
+    return new ReleaseQueue({ limits, stats, sender, wake, isFull: () => inbox.full !== null })
+  }
+
+  async function showInMirror (topic: string, payload: string, retain: boolean): Promise<void> {
+    // It fails only when the broker is closed; nobody is there to see it then.
+    await new Promise<void>(resolve => aedes.publish(ownPacket(topic, payload, 0, retain), () => resolve()))
+  }
+
+  /** Resolves when nothing waits for its release, or when waiting is of no use. */
+  async function released (): Promise<void> {
+    const endMs = clock.monotonicMs() + drainMs
+    while (stats.held > 0 && inbox.full === null && clock.monotonicMs() < endMs) await clock.sleep(drainStepMs)
+  }
+}
+
+interface HookParts {
+  readonly admission: Admission
+  readonly interest: Interest
+  readonly mirror: Mirror
+  readonly stats: BrokerStats
+  /** Whom wills belong to whose client was never here. */
+  readonly orphans: Origin
+}
+
+/** What Aedes asks, and who answers. */
+function createHooks ({ admission, interest, mirror, stats, orphans }: HookParts): AedesHooks {
+  return {
+    login: (_connection, willTopic) => {
+      if (willTopic?.startsWith('$') !== true) return true
+      stats.refusedWills++
+      return false
+    },
+    accepted: connection => connection.accepted(),
+    publish: (connection, packet, pass) => {
+      // What comes behind the packet that closed its connection is not looked at; a will comes when it is closed.
+      if (connection?.destroyed !== true || isWill(packet)) admission.admit(packet, connection ?? orphans, pass)
+    },
+    subscribe: async (connection, filter) => {
+      if (filter.startsWith('$') && !(filter.startsWith('$SYS/') && connection.peer.loopback)) {
+        stats.refusedFilters++
+        return false
+      }
+      await mirror.renderFor(filter)
+      return true
+    },
+    subscribed: (filter, subscription) => interest.add(filter, subscription),
+    unsubscribed: subscription => interest.remove(subscription),
+    publishing: (connection, packet) => connection.release.published(packet)
+  }
+}
+
+const nobody: Sender = { closed: true, clean: true, publish: () => {}, isRepeat: async () => false }
+
+function ownPacket (topic: string, payload: string | Uint8Array, qos: 0 | 1 | 2, retain: boolean): InPublish {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  return { cmd: 'publish', topic, payload: bytes, qos, retain }
+}

@@ -1,0 +1,43 @@
+const firstBytes = 256
+
+/** Gathers what is written in one turn of the event loop, so that it leaves in one piece: an acknowledgement comes in three writes of one or two bytes. */
+export class OutBuffer {
+  length = 0
+  #bytes: Buffer | null = null
+  /** The size to begin with: what the last turn needed. */
+  #size = firstBytes
+
+  /** Copies the chunk (text as UTF-8), so the caller may use its bytes again. */
+  add (chunk: Uint8Array | string): void {
+    if (typeof chunk === 'string') {
+      const bytes = this.#room(chunk.length * 3)
+      this.length += bytes.write(chunk, this.length)
+    } else if (chunk.length <= 4) {
+      const bytes = this.#room(chunk.length)
+      for (let i = 0; i < chunk.length; i++) bytes[this.length++] = chunk[i]!
+    } else {
+      this.#room(chunk.length).set(chunk, this.length)
+      this.length += chunk.length
+    }
+  }
+
+  /** The bytes gathered, and an empty buffer from here on. */
+  take (): Buffer {
+    const bytes = this.#bytes?.subarray(0, this.length) ?? Buffer.alloc(0)
+    this.#size = Math.max(firstBytes, this.length)
+    this.#bytes = null
+    this.length = 0
+    return bytes
+  }
+
+  #room (bytes: number): Buffer {
+    const needed = this.length + bytes
+    if (this.#bytes === null) this.#bytes = Buffer.allocUnsafe(Math.max(this.#size, needed))
+    else if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length))
+      this.#bytes.copy(larger, 0, 0, this.length)
+      this.#bytes = larger
+    }
+    return this.#bytes
+  }
+}

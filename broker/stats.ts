@@ -1,0 +1,60 @@
+import { closingRules, type ClosingRule } from './rules.ts'
+
+/** What the broker has counted since its start; those marked `now` go up and down. */
+export interface BrokerStats {
+  /** Open connections, now. */
+  connections: number
+  connectionsTotal: number
+  /** Connections that the operating system could not give us, as when no file descriptor is left. */
+  acceptFailures: number
+  bytesIn: number
+  bytesOut: number
+  /** PUBLISHes from clients, wills too. */
+  publishesIn: number
+  /** PUBLISHes handed to the inbox. */
+  journaled: number
+  /** Of these: telemetry that can't be decoded; it is on its way to the dead letters. */
+  undecodable: number
+  /** QoS 1 and 2 PUBLISHes whose PUBACK or PUBREC may go, journaled or not. */
+  acknowledged: number
+  /** PUBLISHes that wait for their release, and their bytes, now. */
+  held: number
+  heldBytes: number
+  /** QoS 0 PUBLISHes to a journaled topic that were not journaled because the inbox was full. */
+  droppedQos0: number
+  /** Wills to a journaled topic that were neither journaled nor published, because the inbox was full and `maxHeldBytes` reached. */
+  droppedWills: number
+  /** Logins refused for their will's topic. */
+  refusedWills: number
+  /** Filters answered with 0x80. */
+  refusedFilters: number
+  /** Devices whose newest reading is kept for `<device>/last`, now; and readings of devices beyond the limit. */
+  lastDevices: number
+  lastBeyondLimit: number
+  /** Connections closed, by rule. */
+  closed: Record<ClosingRule, number>
+}
+
+/** All counters at 0. */
+export function createStats (): BrokerStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    acceptFailures: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    publishesIn: 0,
+    journaled: 0,
+    undecodable: 0,
+    acknowledged: 0,
+    held: 0,
+    heldBytes: 0,
+    droppedQos0: 0,
+    droppedWills: 0,
+    refusedWills: 0,
+    refusedFilters: 0,
+    lastDevices: 0,
+    lastBeyondLimit: 0,
+    closed: Object.fromEntries(Object.keys(closingRules).map(rule => [rule, 0])) as Record<ClosingRule, number>
+  }
+}

@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+import { version } from '../lib/package.ts'
+import { configCommand } from './config.ts'
+import { deviceCommand } from './device.ts'
+import { devicesCommand } from './devices.ts'
+import { printable } from './escape.ts'
+import { gatewayCommand } from './gateway.ts'
+import { migrateCommand } from './migrate.ts'
+import { sqlCommand } from './sql.ts'
+
+/** The whole command line. Parsing rejects with a CommanderError instead of ending the process. */
+export function createProgram (): Command {
+  const program = new Command('isobar')
+    .description('An MQTT gateway that a person can trust with sensor data: acknowledged means on disk, stored means the database said so.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', help)
+  const commands = [gatewayCommand(), deviceCommand(), devicesCommand(), sqlCommand(), migrateCommand(), configCommand()]
+  for (const command of commands) program.addCommand(command)
+  for (const command of withSubcommands(program)) tame(command)
+  return program
+}
+
+const help = `
+Examples:
+  isobar gateway --simulate 3              gateway, database, three devices
+  isobar sql "select * from books_total"   ask the database of this gateway
+  isobar device                            publish what a BMP180 here measures
+  isobar <command> --help                  more about a command
+
+Settings come from the environment and from a .env file in the working folder;
+'isobar config' prints them all.
+
+Exit codes: 0 all went well, 1 an error (told on stderr in one sentence with its
+code), 2 wrong usage.`
+
+function withSubcommands (command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)]
+}
+
+/** The same manners for every command: errors are thrown, point to the help, and cannot steer a terminal through an argument. */
+function tame (command: Command): void {
+  const name = [...ancestors(command), command.name()].join(' ')
+  command
+    .helpOption('-h, --help', 'print this help')
+    .exitOverride()
+    .showHelpAfterError(`See '${name} --help'.`)
+    .configureOutput({ outputError: (text, write) => write(`isobar: ${text.replace(/^error: /, '').trimEnd().split('\n').map(printable).join('\n')}\n`) })
+}
+
+function ancestors (command: Command): readonly string[] {
+  return command.parent === null ? [] : [...ancestors(command.parent), command.parent.name()]
+}

@@ -1,0 +1,113 @@
+import { join, resolve } from 'node:path'
+import { openBroker } from '../broker/broker.ts'
+import { listen } from '../broker/listeners.ts'
+import { openInbox } from '../inbox/inbox.ts'
+import { type Clock } from '../lib/clock.ts'
+import { Closers } from '../lib/lifecycle.ts'
+import { type Logger } from '../lib/log.ts'
+import { type Settings } from '../schemas/settings.ts'
+import { type GatewayStatus } from '../schemas/status.ts'
+import { type BridgeThreadData } from '../schemas/thread.ts'
+import { Topics } from '../schemas/topics.ts'
+import { openBridgeThread } from './bridge-thread.ts'
+import { writeDatabaseUrl } from './database-url.ts'
+import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
+import { statusRoutes } from './http/api/status.ts'
+import { healthRoutes } from './http/health.ts'
+import { metricsRoutes } from './http/metrics.ts'
+import { openHttpServer } from './http/server.ts'
+import { Rates } from './rates.ts'
+import { causesOf, isReady, statusOf, type Cause } from './status.ts'
+import { openStatusTopic } from './status-topic.ts'
+
+/** A running gateway. */
+export interface Gateway {
+  /** With the ports that were taken. */
+  readonly urls: { readonly mqtt: string, readonly http: string }
+  /** With its password. */
+  readonly databaseUrl: string
+  status (): GatewayStatus
+  /**
+   * Takes in no more, commits what it has, writes what it can until the deadline, and ends. What was acknowledged and is not in the
+   * database then is in the inbox, and the next start goes on with it.
+   */
+  close (deadlineMs: number): Promise<void>
+}
+
+export interface GatewayParts {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal
+}
+
+/** What the database, stopping last, gets of the time to close. */
+const databaseStopMs = 1_500
+
+/**
+ * Opens a gateway from the end of the data path to its beginning, so that whatever comes in finds its way on:
+ * inbox <- database <- bridge thread <- broker <- http <- listener. The inbox is first for its lock: a second gateway on the same folder
+ * must not touch the first one's database. Closed in reverse. An error closes what was opened.
+ * @throws IsobarError of the part that does not open, naming its setting
+ */
+export async function openGateway (settings: Settings, { clock, log, signal }: GatewayParts): Promise<Gateway> {
+  const closers = new Closers()
+  const startedMs = clock.monotonicMs()
+  let closeByMs = startedMs
+  const leftMs = (reserveMs = 0): number => Math.max(0, closeByMs - reserveMs - clock.monotonicMs())
+  try {
+    const topics = new Topics(settings.topics.root)
+    const inboxDir = join(resolve(settings.data.dir), 'inbox')
+    const inbox = closers.add(await openInbox({ ...settings.inbox, dir: inboxDir, gatewayName: settings.gateway.name }, { clock, log: log.child({ part: 'inbox' }) }))
+
+    const database = await openDatabaseOf(settings, { clock, log: log.child({ part: 'database' }), signal })
+    closers.defer(async () => await database.close(leftMs()))
+    await writeDatabaseUrl(settings.data.dir, database.url)
+
+    const bridge = openBridgeThread({ data: bridgeData(settings, { inboxDir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl: database.url }), inbox, clock, log: log.child({ part: 'bridge' }) })
+    closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
+
+    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, clock, log: log.child({ part: 'broker' }) }))
+
+    const rates = new Rates(clock)
+    const causes = (): Cause[] => causesOf({ inbox, bridge: bridge.status })
+    const status = (): GatewayStatus => statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - startedMs, inbox, bridge: bridge.status, perSecond: rates.perSecond() })
+    const look = (): GatewayStatus => {
+      const { received, stored, duplicate, dead } = inbox.totals()
+      rates.sample({ received, stored, settled: stored + duplicate + dead })
+      return status()
+    }
+    closers.add(openStatusTopic(look, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
+
+    const http = closers.add(await openHttpServer(settings.http, [
+      healthRoutes(causes),
+      metricsRoutes({ inbox, broker: () => broker.stats(), bridge, ready: () => isReady(causes()), now: () => clock.now() }),
+      statusRoutes(status)
+    ], log.child({ part: 'http' })))
+
+    const listener = closers.add(await listen(broker, { url: settings.mqtt.url, anonymous: settings.access.anonymous }))
+    return {
+      urls: { mqtt: listener.url, http: http.url },
+      databaseUrl: database.url,
+      status,
+      close: async deadlineMs => {
+        closeByMs = clock.monotonicMs() + deadlineMs
+        await closers.close()
+      }
+    }
+  } catch (error) {
+    closeByMs = clock.monotonicMs() + databaseStopMs
+    await closers.close()
+    throw error
+  }
+}
+
+/** The database of CRATE_URL, which is somebody else's to start and stop, or an embedded one. */
+async function openDatabaseOf ({ data, database }: Settings, parts: GatewayParts): Promise<Pick<EmbeddedPostgres, 'url' | 'close'>> {
+  if (database.url !== undefined) return { url: database.url, close: async () => {} }
+  return await openEmbeddedPostgres({ dir: join(resolve(data.dir), 'postgres'), port: database.port, ...parts })
+}
+
+function bridgeData ({ database, batch, write, telemetry, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {
+  return { ...rest, settings: { database, batch, write, telemetry }, logLevel: log.level }
+}

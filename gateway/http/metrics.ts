@@ -1,0 +1,125 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { type BrokerStats } from '../../broker/stats.ts'
+import { type Inbox } from '../../inbox/inbox.ts'
+import { version } from '../../lib/package.ts'
+import { noBridgeCounters, type BridgeStatus } from '../../schemas/thread.ts'
+import { type Routes } from './server.ts'
+
+/** Where the figures come from: the parts count by themselves, and are asked when somebody looks. */
+export interface MetricsParts {
+  readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
+  readonly broker: () => BrokerStats
+  readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
+  readonly ready: () => boolean
+  readonly now: () => number
+}
+
+/** `/metrics` in Prometheus' text format. Sums only: the figures of each device are in the table `books`. */
+export function metricsRoutes (parts: MetricsParts): Routes {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const define = definer(registry)
+  gatewayMetrics(define, parts)
+  inboxMetrics(define, parts)
+  brokerMetrics(define, parts.broker)
+  bridgeMetrics(define, parts.bridge)
+  return server => {
+    server.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
+  }
+}
+
+type Read = () => number
+/** One figure a value of the label. */
+type ReadMany = () => Readonly<Record<string, number>>
+
+function definer (registry: Registry) {
+  const registers = [registry]
+  return {
+    /** Only grows, until the part that counts begins anew. */
+    counter: (name: string, help: string, read: Read) => new Counter({ name, help, registers, collect () { this.reset(); this.inc(read()) } }),
+    gauge: (name: string, help: string, read: Read) => new Gauge({ name, help, registers, collect () { this.set(read()) } }),
+    counters: (name: string, help: string, label: string, read: ReadMany) => new Counter({
+      name,
+      help,
+      registers,
+      labelNames: [label],
+      collect () {
+        this.reset()
+        for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count)
+      }
+    }),
+    info: (name: string, help: string, labels: Record<string, string>) => new Gauge({ name, help, registers, labelNames: Object.keys(labels) }).set(labels, 1)
+  }
+}
+
+type Define = ReturnType<typeof definer>
+
+function gatewayMetrics (define: Define, { inbox, ready }: MetricsParts): void {
+  define.info('isobar_gateway_info', 'Version and name of the gateway.', { version, gateway: inbox.gatewayId })
+  define.gauge('isobar_gateway_ready', '1 when /readyz answers 200.', () => Number(ready()))
+}
+
+function inboxMetrics (define: Define, { inbox, now }: MetricsParts): void {
+  define.counter('isobar_inbox_received_readings_total', 'Readings taken in. Equals stored + duplicate + dead + pending; exact over restarts.', () => inbox.totals().received)
+  define.counters('isobar_inbox_settled_readings_total', 'Readings that have their end: stored, duplicate or dead; exact over restarts.', 'fate', () => {
+    const { stored, duplicate, dead } = inbox.totals()
+    return { stored, duplicate, dead }
+  })
+  define.gauge('isobar_inbox_pending_readings', 'Readings taken in that have no end yet.', () => inbox.totals().pending)
+  define.gauge('isobar_inbox_backlog_deliveries', 'Deliveries that are not settled.', () => inbox.backlog().deliveries)
+  define.gauge('isobar_inbox_backlog_bytes', 'Bytes of the groups that hold them; ISOBAR_INBOX_MAX_BYTES is the limit.', () => inbox.backlog().bytes)
+  define.gauge('isobar_inbox_oldest_age_seconds', 'Age of the oldest delivery that is not settled.', () => ageS(inbox.backlog().oldestAt, now()))
+  define.gauge('isobar_inbox_full', '1 while nothing is taken in, and acknowledgements wait.', () => Number(inbox.full !== null))
+  define.counter('isobar_inbox_commits_total', 'Transactions brought to disk.', () => inbox.stats().commits)
+  define.counter('isobar_inbox_failed_commits_total', 'Transactions that the disk did not take; they are tried again.', () => inbox.stats().commitFailures)
+  define.counter('isobar_inbox_ignored_settlements_total', 'Settlements of deliveries that had been settled before.', () => inbox.stats().ignoredSettlements)
+  define.counter('isobar_inbox_mismatched_settlements_total', 'Settlements that do not fit their delivery; other than 0 is a bug.', () => inbox.stats().mismatchedSettlements)
+}
+
+function brokerMetrics (define: Define, stats: () => BrokerStats): void {
+  define.gauge('isobar_broker_open_connections', 'MQTT connections that are open.', () => stats().connections)
+  define.counter('isobar_broker_accepted_connections_total', 'MQTT connections that were opened.', () => stats().connectionsTotal)
+  define.counters('isobar_broker_closed_connections_total', 'MQTT connections that were closed because they broke a rule, by rule.', 'rule', () => stats().closed)
+  define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
+  define.counter('isobar_broker_sent_bytes_total', 'Bytes to MQTT clients.', () => stats().bytesOut)
+  define.counter('isobar_broker_received_publishes_total', 'PUBLISHes from clients, wills too.', () => stats().publishesIn)
+  define.counter('isobar_broker_journaled_publishes_total', 'PUBLISHes handed to the inbox.', () => stats().journaled)
+  define.counter('isobar_broker_undecodable_publishes_total', 'Of these: telemetry that cannot be decoded; it becomes dead letters.', () => stats().undecodable)
+  define.counter('isobar_broker_acknowledged_publishes_total', 'QoS 1 and 2 PUBLISHes that were acknowledged.', () => stats().acknowledged)
+  define.gauge('isobar_broker_held_publishes', 'PUBLISHes that wait for their acknowledgement.', () => stats().held)
+  define.gauge('isobar_broker_held_bytes', 'Bytes of these; ISOBAR_MAX_HELD_BYTES is the limit.', () => stats().heldBytes)
+  define.counter('isobar_broker_dropped_publishes_total', 'QoS 0 telemetry that was not journaled because the inbox was full.', () => stats().droppedQos0)
+  define.counter('isobar_broker_dropped_wills_total', 'Wills to a journaled topic that were dropped because the inbox was full.', () => stats().droppedWills)
+  define.counter('isobar_broker_refused_wills_total', 'Logins refused for the topic of their will.', () => stats().refusedWills)
+  define.counter('isobar_broker_refused_filters_total', 'Subscriptions refused.', () => stats().refusedFilters)
+  define.gauge('isobar_broker_last_devices', 'Devices whose newest reading is kept for the topic `last`.', () => stats().lastDevices)
+  define.counter('isobar_broker_last_dropped_readings_total', 'Readings of devices beyond that limit.', () => stats().lastBeyondLimit)
+}
+
+function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
+  const counters = () => bridge.status?.counters ?? noBridgeCounters()
+  define.counter('isobar_bridge_restarts_total', 'Times that the bridge thread ended and was started again. All other counters of the bridge begin anew with it.', () => bridge.restarts)
+  define.gauge('isobar_bridge_held', '1 while the database or its set-up is at fault and everything waits.', () => Number(bridge.status?.state === 'held'))
+  define.counter('isobar_bridge_read_deliveries_total', 'Deliveries read from the inbox.', () => counters().deliveries)
+  define.counters('isobar_bridge_settled_rows_total', 'Rows of readings by what the database said: stored, duplicate; and readings that became dead letters.', 'fate', () => {
+    const { rowsStored, rowsDuplicate, readingsDead } = counters()
+    return { stored: rowsStored, duplicate: rowsDuplicate, dead: readingsDead }
+  })
+  define.counter('isobar_bridge_unplaced_readings_total', 'Readings of devices without a placement.', () => counters().readingsUnplaced)
+  define.counter('isobar_bridge_dead_letters_total', 'Dead letters written.', () => counters().deadLetters)
+  define.counters('isobar_bridge_batches_total', 'Batches by what closed them.', 'trigger', () => {
+    const { batchesRows, batchesBytes, batchesAge, batchesClose } = counters()
+    return { rows: batchesRows, bytes: batchesBytes, age: batchesAge, close: batchesClose }
+  })
+  define.counter('isobar_bridge_inserts_total', 'Insert statements sent.', () => counters().inserts)
+  define.counter('isobar_bridge_retries_total', 'Statements sent again because the database could not do them.', () => counters().retries)
+  define.counter('isobar_bridge_lookups_total', 'Look-ups of keys after an insert wrote fewer rows than it had.', () => counters().lookUps)
+  define.counter('isobar_bridge_dropped_rows_total', 'Rows that the database dropped in silence; each time counts.', () => counters().rowsDropped)
+  define.counter('isobar_bridge_held_rows_total', 'Rows set aside until the database takes them; each time counts.', () => counters().rowsHeld)
+  define.gauge('isobar_bridge_inflight_batches', 'Batches being written.', () => bridge.status?.inFlight ?? 0)
+  define.gauge('isobar_bridge_aside_deliveries', 'Deliveries set aside.', () => bridge.status?.aside ?? 0)
+}
+
+function ageS (at: number | null, now: number): number {
+  return at === null ? 0 : Math.max(0, now - at) / 1000
+}

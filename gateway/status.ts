@@ -1,0 +1,78 @@
+import { type BridgeStatus } from '../schemas/thread.ts'
+import { type GatewayStatus } from '../schemas/status.ts'
+import { version } from '../lib/package.ts'
+import { type Inbox } from '../inbox/inbox.ts'
+import { type Flow } from './rates.ts'
+
+/** What the status is made of, at one moment. */
+export interface StatusParts {
+  /** Epoch ms. */
+  readonly at: number
+  readonly uptimeMs: number
+  readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full'>
+  /** null while no bridge runs. */
+  readonly bridge: BridgeStatus | null
+  readonly perSecond: Flow
+}
+
+/** What keeps the gateway from doing all of its work: a fixed name for machines, and a text. */
+export interface Cause {
+  readonly name: 'inbox-full' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held'
+  readonly detail: string
+}
+
+/** An unsettled delivery is backlog when it is older: until then it is just on its way. */
+const liveMs = 5_000
+
+/** All causes of the moment, the gravest first. */
+export function causesOf ({ inbox, bridge }: Pick<StatusParts, 'inbox' | 'bridge'>): Cause[] {
+  const causes: Cause[] = []
+  if (inbox.full !== null) causes.push({ name: 'inbox-full', detail: `the inbox is full: ${inbox.full.detail}` })
+  if (bridge === null) causes.push({ name: 'bridge-down', detail: 'the bridge thread has ended and is started again' })
+  else if (bridge.state === 'held') causes.push({ name: 'database-held', detail: bridge.cause?.message ?? 'the database holds writes' })
+  else if (bridge.state === 'starting') causes.push({ name: 'database-starting', detail: bridge.cause?.message ?? 'the database is being opened' })
+  else if (bridge.cause !== null) causes.push({ name: 'rows-held', detail: bridge.cause.message })
+  return causes
+}
+
+/** Whether the causes leave the gateway able to do its work: rows that wait for one partition or one device hold nobody else. */
+export function isReady (causes: readonly Cause[]): boolean {
+  return causes.every(({ name }) => name === 'rows-held')
+}
+
+/** The status as it goes to the topic and to /api/v1/status. */
+export function statusOf (parts: StatusParts): GatewayStatus {
+  const { at, uptimeMs, inbox, bridge, perSecond } = parts
+  const causes = causesOf(parts)
+  const { received, stored, duplicate, dead, pending } = inbox.totals()
+  return {
+    at,
+    gateway: inbox.gatewayId,
+    version,
+    uptimeS: Math.floor(uptimeMs / 1000),
+    state: stateOf(causes, bridge),
+    cause: causes.length === 0 ? null : causes.map(({ detail }) => detail).join('; '),
+    readings: { received, stored, duplicate, dead, pending },
+    perSecond: perSecond.received,
+    backlog: backlogOf(at, inbox.backlog(), perSecond),
+    database: { kind: bridge?.database?.kind ?? null, state: bridge?.state ?? 'starting', cause: bridge?.cause?.message ?? null }
+  }
+}
+
+function stateOf (causes: readonly Cause[], bridge: BridgeStatus | null): GatewayStatus['state'] {
+  switch (causes[0]?.name) {
+    case undefined: return 'ok'
+    case 'inbox-full': return 'full'
+    case 'database-held': return 'held'
+    case 'database-starting': return bridge?.cause == null ? 'degraded' : 'held'
+    case 'bridge-down': return 'degraded'
+    case 'rows-held': return 'degraded'
+  }
+}
+
+function backlogOf (at: number, { deliveries, readings, bytes, oldestAt }: ReturnType<Inbox['backlog']>, perSecond: Flow): GatewayStatus['backlog'] {
+  const ageMs = oldestAt === null ? 0 : Math.max(0, at - oldestAt)
+  const drainPerSecond = perSecond.settled - perSecond.received
+  const etaS = ageMs <= liveMs ? 0 : drainPerSecond > 0 ? Math.ceil(readings / drainPerSecond) : null
+  return { deliveries, readings, bytes, oldestS: oldestAt === null ? null : Math.round(ageMs / 1000), etaS }
+}

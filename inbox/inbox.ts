@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock } from '../lib/clock.ts'
+import { IsobarError, textOf } from '../lib/errors.ts'
+import { Closers } from '../lib/lifecycle.ts'
+import { type Logger } from '../lib/log.ts'
+import { type Counters, type Incoming, type Settled } from '../schemas/delivery.ts'
+import { type DeviceId } from '../schemas/topics.ts'
+import { type Totals } from './counters.ts'
+import { makeFolder, syncFolder } from './folder.ts'
+import { type InboxFull } from './full.ts'
+import { Journal } from './journal.ts'
+import { openLock } from './lock.ts'
+import { openStore, type Store } from './store.ts'
+
+export interface InboxSettings {
+  readonly dir: string
+  readonly gatewayName: string
+  /** Most bytes of unsettled deliveries, counted in whole groups. */
+  readonly maxBytes: number
+  /** Greatest age of the oldest unsettled delivery. */
+  readonly maxAgeMs: number
+  /** Free disk space that is left alone. */
+  readonly reserveBytes: number
+}
+
+/** What waits to be settled. */
+export interface Backlog {
+  readonly deliveries: number
+  readonly readings: number
+  /** Bytes of the groups that hold them. */
+  readonly bytes: number
+  /** When the oldest was received, epoch ms, to a group; null when there is none. */
+  readonly oldestAt: number | null
+}
+
+export interface InboxStats {
+  readonly commits: number
+  readonly commitFailures: number
+  /** Settlements of deliveries that were not open. */
+  readonly ignoredSettlements: number
+  /** Settlements that do not fit their delivery. Other than 0 is a bug: the books do not balance. */
+  readonly mismatchedSettlements: number
+}
+
+/** The journal between broker and bridge: the deliveries that are not settled, and the exact counters of all that ever were. */
+export interface Inbox {
+  /** The gateway's name and a random id that was made with the inbox. */
+  readonly gatewayId: string
+  /** Why nothing is taken in, null when it is. Settling goes on either way. */
+  readonly full: InboxFull | null
+  /**
+   * Takes a delivery. `flushed` is called once it is on disk, in the order of the calls; while the inbox is full it waits. The payload must not
+   * change until then. What waits is in RAM, and bounded by who appends.
+   */
+  append (incoming: Incoming, flushed: () => void): void
+  /**
+   * Ends deliveries. Resolves when their removal and the counters are on disk, which a full disk delays.
+   * A delivery that is not open, settled before or never there, is ignored and counted. @throws IsobarError ISO_INBOX_CLOSED when closed before that
+   */
+  settle (settled: readonly Settled[]): Promise<void>
+  /** Called after each commit that added deliveries, before their `flushed`. */
+  onAppended (listener: () => void): void
+  onFullChanged (listener: (full: InboxFull | null) => void): void
+  /** The counters as they are on disk; the map is the inbox's own and changes with each commit. */
+  counters (): ReadonlyMap<DeviceId, Counters>
+  totals (): Totals
+  backlog (): Backlog
+  stats (): InboxStats
+  /** Commits what can be committed and gives the folder free. What waits because the inbox is full was never acknowledged and goes. */
+  close (): Promise<void>
+}
+
+const minBytesToCreate = 1_000_000
+
+/**
+ * Opens the inbox of a folder, which is made when it is missing. Takes the same time however much is in it.
+ * @throws IsobarError ISO_DATA_LOCKED, ISO_DATA_UNWRITABLE, ISO_INBOX_FORMAT
+ */
+export async function openInbox ({ dir, gatewayName, ...limits }: InboxSettings, { clock, log }: { readonly clock: Clock, readonly log: Logger }): Promise<Inbox> {
+  const closers = new Closers()
+  try {
+    await makeFolder(dir)
+    closers.add(await openLock(dir))
+    await assertRoom(dir)
+    const store = closers.add(openStore(dir, { readOnly: false }))
+    const id = store.id() ?? await create(store, dir)
+    const journal = new Journal({ gatewayId: `${gatewayName}-${id}`, dir, store, closers, limits, clock, log })
+    await journal.open()
+    return journal
+  } catch (error) {
+    await closers.close()
+    throw error instanceof IsobarError ? error : new IsobarError('ISO_DATA_UNWRITABLE', { detail: `${dir} (${textOf(error)})`, cause: error })
+  }
+}
+
+/** lmdb maps its files: a new one on a full disk ends the process with SIGBUS. */
+async function assertRoom (dir: string): Promise<void> {
+  if (existsSync(join(dir, 'data.mdb'))) return
+  const { bavail, bsize } = await statfs(dir)
+  if (bavail * bsize < minBytesToCreate) throw new Error(`${bavail * bsize} bytes are free on its disk`)
+}
+
+async function create (store: Store, dir: string): Promise<string> {
+  const id = randomBytes(4).toString('hex')
+  await store.create(id)
+  await syncFolder(dir)
+  return id
+}

@@ -1,0 +1,217 @@
+import { open, type Database, type RootDatabase } from 'lmdb'
+import { IsobarError } from '../lib/errors.ts'
+import { formatVersion } from '../schemas/delivery-bytes.ts'
+import { type DeviceId } from '../schemas/topics.ts'
+
+/** A delivery group with the number of its first delivery. */
+export interface StoredGroup {
+  readonly first: number
+  readonly bytes: Uint8Array
+}
+
+/** What is known of the inbox as a whole. */
+export interface Summary {
+  /** Number of the next delivery. */
+  readonly next: number
+  /** Unsettled deliveries. */
+  readonly deliveries: number
+  /** Bytes of the groups that are there. */
+  readonly bytes: number
+}
+
+/** What one transaction changes. */
+export interface Changes {
+  readonly appended: StoredGroup | null
+  /** Groups of which every delivery is settled. */
+  readonly removed: readonly number[]
+  /** Bits of the settled deliveries of the groups that are settled in part; null takes them away. */
+  readonly partial: ReadonlyArray<readonly [first: number, bits: Uint8Array | null]>
+  readonly counters: ReadonlyArray<readonly [DeviceId, Uint8Array]>
+  readonly summary: Summary
+}
+
+/** A commit that was refused. `visible`: its changes can be read all the same, but are perhaps not on disk. */
+export class CommitError extends Error {
+  override readonly name = 'CommitError'
+  readonly visible: boolean
+
+  constructor (visible: boolean, cause: unknown) {
+    super(visible ? 'the disk failed to flush a commit' : 'the disk refused a commit', { cause })
+    this.visible = visible
+  }
+}
+
+/**
+ * Opens the lmdb environment of a folder. One thread opens it for writing, others read-only.
+ * With `eventTurnBatching` a full disk ends the process whatever is caught, and so does a bare put (lmdb 3.5.6, measured). A folder whose name
+ * has a dot in it would be taken for a file without `noSubdir`.
+ * @throws what lmdb throws when the folder cannot be used
+ */
+export function openStore (dir: string, { readOnly }: { readonly readOnly: boolean }): Store {
+  return new Store(open({ path: dir, noSubdir: false, encoding: 'binary', eventTurnBatching: false, readOnly }))
+}
+
+/** The trees of the inbox. What another thread commits is seen after `refresh`. */
+export class Store {
+  readonly #root: RootDatabase<Uint8Array, string>
+  readonly #groups: Database<Uint8Array, number>
+  readonly #partial: Database<Uint8Array, number>
+  readonly #counters: Database<Uint8Array, DeviceId>
+  readonly #meta: Database<Uint8Array, string>
+  #failed = false
+
+  constructor (root: RootDatabase<Uint8Array, string>) {
+    this.#root = root
+    this.#groups = root.openDB('groups', { encoding: 'binary' })
+    this.#partial = root.openDB('partial', { encoding: 'binary' })
+    this.#counters = root.openDB('counters', { encoding: 'binary' })
+    this.#meta = root.openDB('meta', { encoding: 'binary' })
+  }
+
+  /** The id given at `create`, null when there is none yet. @throws IsobarError ISO_INBOX_FORMAT when a newer version wrote the folder */
+  id (): string | null {
+    const format = this.#meta.get('format')
+    if (format === undefined) return null
+    const version = viewOf(format).getUint32(0, true)
+    if (version > formatVersion) throw new IsobarError('ISO_INBOX_FORMAT', { detail: `its format is ${version}, this version knows ${formatVersion}` })
+    return Buffer.from(this.#meta.get('id')!).toString('latin1')
+  }
+
+  /** Makes an empty inbox with an id. Resolves when it is durable. */
+  async create (id: string, version = formatVersion): Promise<void> {
+    const format = new Uint8Array(4)
+    viewOf(format).setUint32(0, version, true)
+    await this.#write(() => {
+      void this.#meta.put('format', format)
+      void this.#meta.put('id', Buffer.from(id, 'latin1'))
+      void this.#meta.put('summary', encodeSummary({ next: 1, deliveries: 0, bytes: 0 }))
+    })
+  }
+
+  summary (): Summary {
+    return decodeSummary(this.#meta.get('summary')!)
+  }
+
+  * counters (): Iterable<[DeviceId, Uint8Array]> {
+    for (const { key, value } of this.#counters.getRange()) yield [key, value]
+  }
+
+  /** The group with the greatest number that is not above `number`. */
+  groupAt (number: number): StoredGroup | null {
+    const bytes = this.#groups.get(number) // most often asked for by its first delivery
+    if (bytes !== undefined) return { first: number, bytes: exact(bytes) }
+    const [entry] = this.#groups.getRange({ start: number, reverse: true, limit: 1 })
+    return entry === undefined ? null : { first: entry.key, bytes: exact(entry.value) }
+  }
+
+  /** The first number of the group that `groupAt` finds, without reading the group. */
+  groupNumberAt (number: number): number | null {
+    const [key] = this.#groups.getKeys({ start: number, reverse: true, limit: 1 })
+    return key ?? null
+  }
+
+  /** The number of the first group, null when there is none. */
+  firstGroup (): number | null {
+    const [key] = this.#groups.getKeys({ limit: 1 })
+    return key ?? null
+  }
+
+  /** Groups in order, from the first number that is not below `number`. */
+  * groupsFrom (number: number): Iterable<StoredGroup> {
+    for (const { key, value } of this.#groups.getRange({ start: number })) yield { first: key, bytes: exact(value) }
+  }
+
+  /** The bits of the settled deliveries of a group, null when none of them is. */
+  partialOf (first: number): Uint8Array | null {
+    const bits = this.#partial.get(first)
+    return bits === undefined ? null : exact(bits)
+  }
+
+  /** Reads see the newest commit from now on. */
+  refresh (): void {
+    this.#root.resetReadTxn()
+  }
+
+  /**
+   * Bytes of the file that no page uses. Writes take them before the file grows. The file never shrinks.
+   */
+  reusableBytes (): number {
+    this.refresh()
+    const { root, free, lastPageNumber, pageSize } = statsOf(this.#root)
+    const used = [root, free, ...[this.#groups, this.#partial, this.#counters, this.#meta].map(statsOf)].reduce((sum, stats) => sum + pagesOf(stats), 0)
+    this.refresh()
+    return Math.max(0, lastPageNumber + 1 - used) * pageSize
+  }
+
+  /** All of the changes or none. Resolves when they are on disk. @throws CommitError */
+  async commit ({ appended, removed, partial, counters, summary }: Changes): Promise<void> {
+    await this.#write(() => {
+      if (appended !== null) void this.#groups.put(appended.first, appended.bytes)
+      for (const first of removed) void this.#groups.remove(first)
+      for (const [first, bits] of partial) void (bits === null ? this.#partial.remove(first) : this.#partial.put(first, bits))
+      for (const [deviceId, bytes] of counters) void this.#counters.put(deviceId, bytes)
+      void this.#meta.put('summary', encodeSummary(summary))
+    })
+  }
+
+  /** After a refused commit lmdb waits for ever for that commit's flush: the environment is left to the end of the process, which harms nothing. */
+  async close (): Promise<void> {
+    if (!this.#failed) await this.#root.close()
+  }
+
+  async #write (puts: () => void): Promise<void> {
+    const before = statsOf(this.#root).lastTxnId
+    const committed = this.#root.batch(puts)
+    const flushed = new Promise<unknown>((resolve, reject) => this.#root.flushed.then(resolve, reject)) // in this turn: it stands for the newest batch
+    try {
+      await committed
+    } catch (error) {
+      this.#failed = true
+      const cause: unknown = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason) // unhandled, it would end the process
+      throw new CommitError(statsOf(this.#root).lastTxnId > before, cause ?? error)
+    }
+    await flushed
+    this.#failed = false
+    this.refresh()
+  }
+}
+
+/** What lmdb tells of a tree and, from the root, of the file. */
+interface TreeStats {
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+}
+interface FileStats extends TreeStats {
+  readonly root: TreeStats
+  readonly free: TreeStats
+  readonly pageSize: number
+  readonly lastPageNumber: number
+  readonly lastTxnId: number
+}
+
+function statsOf (database: { getStats (): object }): FileStats {
+  return database.getStats() as FileStats
+}
+
+function pagesOf (stats: TreeStats): number {
+  return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
+}
+
+/** lmdb hands out values longer than 32 kB with a `length` of their own on them; a plain view has none of that. */
+function exact (value: Uint8Array): Uint8Array {
+  return new Uint8Array(value.buffer, value.byteOffset, value.length)
+}
+
+function encodeSummary ({ next, deliveries, bytes }: Summary): Uint8Array {
+  return new Uint8Array(new Float64Array([next, deliveries, bytes]).buffer)
+}
+
+function decodeSummary (bytes: Uint8Array): Summary {
+  const view = viewOf(bytes)
+  return { next: view.getFloat64(0, true), deliveries: view.getFloat64(8, true), bytes: view.getFloat64(16, true) }
+}
+
+function viewOf (bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

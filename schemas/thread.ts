@@ -1,0 +1,149 @@
+import { type ErrorCode } from '../lib/errors.ts'
+import { type LogLevel } from '../lib/log.ts'
+import { type Settled } from './delivery.ts'
+import { type Settings } from './settings.ts'
+import { type DeviceId } from './topics.ts'
+
+/** What the gateway's main thread gives the bridge's thread at its start. */
+export interface BridgeThreadData {
+  readonly inboxDir: string
+  readonly gatewayId: string
+  /** When the gateway started, epoch ms: a device that has not come back 60 s after it is offline. */
+  readonly gatewayStartedAt: number
+  readonly databaseUrl: string
+  readonly settings: BridgeSettings
+  readonly logLevel: LogLevel
+}
+
+/** The settings that the bridge needs. */
+export type BridgeSettings = Pick<Settings, 'database' | 'batch' | 'write' | 'telemetry'>
+
+/** From the main thread: the inbox has new deliveries; what `settle` with this id named is durably settled; settle what was read and end. */
+export type ToBridge =
+  | { readonly kind: 'appended' }
+  | { readonly kind: 'settled', readonly id: number }
+  | { readonly kind: 'drain' }
+
+/** To the main thread: the bridge reads now; these deliveries have their end; how the bridge is (once a second and on change). */
+export type FromBridge =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'settle', readonly id: number, readonly settled: PackedSettled }
+  | { readonly kind: 'status', readonly status: BridgeStatus }
+
+/** Why nothing (or not everything) is written. */
+export interface BridgeCause {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/**
+ * `starting`: the database was not reached yet. `open`: batches go out; a cause then names what some rows wait for. `held`: the database or its
+ * set-up is at fault and everything waits.
+ */
+export interface BridgeStatus {
+  readonly state: 'starting' | 'open' | 'held'
+  readonly cause: BridgeCause | null
+  readonly database: { readonly kind: 'crate' | 'postgres', readonly version: string } | null
+  readonly counters: BridgeCounters
+  /** Batches being written, and deliveries set aside until the database takes their rows. */
+  readonly inFlight: number
+  readonly aside: number
+  /** Number of the next delivery to be read, and whether all that was in the inbox then has been read. */
+  readonly position: { readonly next: number, readonly caughtUp: boolean }
+}
+
+/** Counts since the start of the thread. */
+export interface BridgeCounters {
+  deliveries: number
+  rowsStored: number
+  rowsDuplicate: number
+  readingsDead: number
+  /** Readings of devices without a placement. */
+  readingsUnplaced: number
+  deadLetters: number
+  /** Batches by what closed them. */
+  batchesRows: number
+  batchesBytes: number
+  batchesAge: number
+  batchesClose: number
+  inserts: number
+  /** Statements sent again because the database could not do them. */
+  retries: number
+  lookUps: number
+  /** Rows that the database dropped in silence (each time counts). */
+  rowsDropped: number
+  /** Rows set aside (each time counts). */
+  rowsHeld: number
+}
+
+export function noBridgeCounters (): BridgeCounters {
+  return {
+    deliveries: 0,
+    rowsStored: 0,
+    rowsDuplicate: 0,
+    readingsDead: 0,
+    readingsUnplaced: 0,
+    deadLetters: 0,
+    batchesRows: 0,
+    batchesBytes: 0,
+    batchesAge: 0,
+    batchesClose: 0,
+    inserts: 0,
+    retries: 0,
+    lookUps: 0,
+    rowsDropped: 0,
+    rowsHeld: 0
+  }
+}
+
+/** `Settled[]` as columns, which move between threads without a copy: one element a delivery; `device` points into `devices`. */
+export interface PackedSettled {
+  readonly devices: readonly DeviceId[]
+  readonly device: Uint32Array<ArrayBuffer>
+  readonly number: Float64Array<ArrayBuffer>
+  readonly stored: Uint16Array<ArrayBuffer>
+  readonly duplicate: Uint16Array<ArrayBuffer>
+  readonly dead: Uint16Array<ArrayBuffer>
+}
+
+/** Packs the ends of deliveries. Counts are readings of one delivery, 0..65535. */
+export function packSettled (settled: readonly Settled[]): PackedSettled {
+  const count = settled.length
+  const places = new Map<DeviceId, number>()
+  const packed = {
+    devices: [] as DeviceId[],
+    device: new Uint32Array(count),
+    number: new Float64Array(count),
+    stored: new Uint16Array(count),
+    duplicate: new Uint16Array(count),
+    dead: new Uint16Array(count)
+  }
+  for (const [index, { number, deviceId, stored, duplicate, dead }] of settled.entries()) {
+    let place = places.get(deviceId)
+    if (place === undefined) {
+      place = packed.devices.push(deviceId) - 1
+      places.set(deviceId, place)
+    }
+    packed.device[index] = place
+    packed.number[index] = number
+    packed.stored[index] = stored
+    packed.duplicate[index] = duplicate
+    packed.dead[index] = dead
+  }
+  return packed
+}
+
+/** The buffers of a packed message, for the transfer list of postMessage. */
+export function buffersOf (packed: PackedSettled): ArrayBuffer[] {
+  return [packed.device.buffer, packed.number.buffer, packed.stored.buffer, packed.duplicate.buffer, packed.dead.buffer]
+}
+
+export function unpackSettled ({ devices, device, number, stored, duplicate, dead }: PackedSettled): Settled[] {
+  return Array.from(number, (deliveryNumber, index) => ({
+    number: deliveryNumber,
+    deviceId: devices[device[index]!]!,
+    stored: stored[index]!,
+    duplicate: duplicate[index]!,
+    dead: dead[index]!
+  }))
+}

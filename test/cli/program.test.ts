@@ -1,0 +1,63 @@
+import { type Command } from 'commander'
+import t from 'tap'
+import { createProgram } from '../../cli/program.ts'
+import { version } from '../../lib/package.ts'
+import { runCli } from '../helpers/cli.ts'
+
+function helpOf (command: Command): string {
+  let text = ''
+  command.configureOutput({ writeOut: part => { text += part } })
+  command.outputHelp()
+  return text
+}
+
+t.test('the help of every command has examples and exit codes, and fits 82 columns', async t => {
+  const program = createProgram()
+  const commands = [program, ...program.commands.flatMap(command => [command, ...command.commands])].filter(command => command.name() !== 'help')
+  t.equal(commands.length, 10)
+  for (const command of commands) {
+    const help = helpOf(command)
+    t.match(help, /^Examples?( of a file)?:$/m, `${command.name()} has examples`)
+    t.match(help, /^Exit codes: 0 /m, `${command.name()} has exit codes`)
+    t.ok(help.split('\n').every(line => line.length <= 82), `${command.name()} fits`)
+  }
+})
+
+t.test('the version is printed alone', async t => {
+  t.same(await runCli(t, ['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+})
+
+t.test('help is no error, and goes to stdout', async t => {
+  const { code, stdout, stderr } = await runCli(t, ['gateway', '--help'])
+  t.equal(code, 0)
+  t.match(stdout, 'ISOBAR_MQTT')
+  t.equal(stderr, '')
+})
+
+t.test('wrong usage ends with 2, says what was meant, and points to the help', async t => {
+  const usages: ReadonlyArray<[readonly string[], RegExp]> = [
+    [['gatway'], /unknown command 'gatway'\n\(Did you mean gateway\?\)\nSee 'isobar --help'/],
+    [['gateway', '--simlate', '3'], /unknown option '--simlate'\n\(Did you mean --simulate\?\)\nSee 'isobar gateway --help'/],
+    [['gateway', '--simulate', 'three'], /argument 'three' is invalid.* whole number from 0 to 1000/],
+    [['devices', 'lst'], /unknown command "lst".*list, set and import/],
+    [['devices', 'set'], /missing required argument 'id'/],
+    [['devices', 'set', 'pi-attic'], /no place was given/],
+    [['devices', 'set', 'pi-attic', '--altitude', 'high'], /altitude_m must be a number/],
+    [['sql', '--json', '--csv', 'select 1'], /cannot be used with/],
+    [['sql'], /the statement is empty/],
+    [['bad\u001b[2J'], /unknown command 'bad\\x1b\[2J'/]
+  ]
+  for (const [args, sentence] of usages) {
+    const { code, stdout, stderr } = await runCli(t, args)
+    t.equal(code, 2, args.join(' '))
+    t.match(stderr, sentence)
+    t.match(stderr, /^isobar: /)
+    t.equal(stdout, '')
+  }
+})
+
+t.test('no command at all prints the help to stderr', async t => {
+  const { code, stderr } = await runCli(t, [])
+  t.equal(code, 2)
+  t.match(stderr, /^Usage: isobar/)
+})

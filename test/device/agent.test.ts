@@ -1,0 +1,154 @@
+import t, { type Test } from 'tap'
+import { startAgent, type Agent, type AgentOptions } from '../../device/agent.ts'
+import { type I2cBus } from '../../device/i2c.ts'
+import { createSimulatedBus } from '../../device/simulated-bus.ts'
+import { version } from '../../lib/package.ts'
+import { decodeBirth } from '../../schemas/birth.ts'
+import { decodeTelemetry } from '../../schemas/telemetry-decode.ts'
+import { status, type Reading, type Telemetry } from '../../schemas/telemetry.ts'
+import { Topics, type DeviceId } from '../../schemas/topics.ts'
+import { createTestClock, type TestClock } from '../helpers/clock.ts'
+import { openDeviceBroker, type DeviceBroker } from '../helpers/device-broker.ts'
+import { createTestLog } from '../helpers/log.ts'
+
+const topics = new Topics('iot/v1')
+const deviceId = 'pi-1' as DeviceId
+
+interface Bench { readonly agent: Agent, readonly clock: TestClock, readonly broker: DeviceBroker }
+
+/** An agent with a simulated chip, sampling every second of a turned clock, and a real broker. */
+async function openBench (t: Test, over: Partial<AgentOptions> = {}): Promise<Bench> {
+  const broker = await openDeviceBroker(t)
+  const clock = createTestClock()
+  const agent = await startAgent({
+    deviceId,
+    topics,
+    brokerUrl: broker.url,
+    intervalMs: 1000,
+    oversampling: 3,
+    batch: 1,
+    maxQueued: 1000,
+    bus: createSimulatedBus({ deviceId, clock }),
+    trustClock: true,
+    clock,
+    log: createTestLog('silent').log,
+    ...over
+  })
+  t.teardown(() => agent.close())
+  return { agent, clock, broker }
+}
+
+function messagesIn (broker: DeviceBroker): Telemetry[] {
+  return broker.published.filter(({ topic }) => topic === topics.tele(deviceId)).map(({ payload }) => {
+    const decoded = decodeTelemetry(payload)
+    if (!decoded.ok) throw new Error(decoded.rule)
+    return decoded.telemetry
+  })
+}
+
+function readingsIn (broker: DeviceBroker): Reading[] {
+  return messagesIn(broker).flatMap(({ readings }) => readings)
+}
+
+t.test('a simulated Pi reads its chip every second and publishes what it read', async t => {
+  const { agent, clock, broker } = await openBench(t)
+  await clock.advance(10_000)
+  await broker.until(() => readingsIn(broker).length === 10)
+  const readings = readingsIn(broker)
+  t.same(readings.map(({ seq }) => seq), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  t.same(new Set(readings.slice(2).map(({ ts }, index) => ts - readings[index + 1]!.ts)), new Set([1000]), 'exactly a second apart')
+  t.ok(readings.every(({ ts }) => ts > 1_790_000_000_000 && ts < clock.now()))
+  t.ok(readings.every(({ temperatureDeciC }) => temperatureDeciC! > 150 && temperatureDeciC! < 270))
+  t.ok(readings.every(({ pressurePa }) => pressurePa! > 93_000 && pressurePa! < 103_000))
+  t.match(messagesIn(broker)[0], { boot: agent.stats.boot, clock: 0, status: 0 })
+  t.match(agent.stats, { readings: 10, faults: 0, missed: 0, dropped: 0, connections: 1 })
+})
+
+t.test('the birth says what the device is and does', async t => {
+  const { agent, broker } = await openBench(t, { sensorName: 'bmp180-simulated', oversampling: 1 })
+  await broker.until(() => broker.published.length > 0)
+  t.same(decodeBirth(broker.published[0]!.payload), {
+    ok: true,
+    birth: { v: 1, device: 'pi-1', boot: agent.stats.boot, firmware: version, sensor: 'bmp180-simulated', intervalMs: 1000, oversampling: 1, at: 1_790_000_000_000 }
+  })
+})
+
+t.test('two starts are two boots, each with its readings from 0', async t => {
+  const first = await openBench(t)
+  const second = await openBench(t)
+  t.not(first.agent.stats.boot, second.agent.stats.boot)
+  await second.clock.advance(1000)
+  await second.broker.until(() => readingsIn(second.broker).length === 1)
+  t.match(messagesIn(second.broker)[0], { boot: second.agent.stats.boot, readings: [{ seq: 0 }] })
+})
+
+t.test('a sensor that fails makes readings without values in messages of their own, and the agent goes on', async t => {
+  const clock = createTestClock()
+  const chip = createSimulatedBus({ deviceId, clock })
+  let unplugged = false
+  const bus: I2cBus = { ...chip, readBlock: async (address, at, length) => await chip.readBlock(unplugged ? 0x10 : address, at, length) }
+  const { agent, broker } = await openBench(t, { clock, bus, batch: 3 })
+  await clock.advance(3000)
+  unplugged = true
+  await clock.advance(3000)
+  unplugged = false
+  await clock.advance(33_000)
+  await agent.close()
+  const messages = messagesIn(broker)
+  t.same(messages.flatMap(({ readings }) => readings.map(({ seq }) => seq)), Array.from({ length: 39 }, (_, seq) => seq), 'no number is left out')
+  for (const { status: bits, readings } of messages) {
+    t.ok(readings.every(({ pressurePa, temperatureDeciC }) => (pressurePa === null) === (bits === status.sensorFault) && (temperatureDeciC === null) === (pressurePa === null)))
+  }
+  t.equal(readingsIn(broker).at(-1)?.pressurePa === null, false, 'the sensor came back')
+  t.ok(agent.stats.faults >= 3)
+})
+
+t.test('readings made without a broker keep their times and arrive when it is back', async t => {
+  const { agent, clock, broker } = await openBench(t, { retry: { firstMs: 1000, maxMs: 1000 } })
+  await broker.until(() => broker.published.length === 2)
+  await broker.stop()
+  await clock.advance(60_000)
+  t.match(agent.stats, { connected: false, queued: 60, dropped: 0 })
+  await broker.start()
+  const whileAway = clock.now()
+  await clock.advance(2000)
+  await broker.until(() => readingsIn(broker).length >= 62)
+  t.same(readingsIn(broker).map(({ seq }) => seq), Array.from({ length: 62 }, (_, seq) => seq))
+  t.ok(readingsIn(broker).slice(0, 60).every(({ ts }, seq) => ts < whileAway && Math.abs(ts - 1_790_000_000_000 - seq * 1000) <= 1016))
+})
+
+t.test('the queue is bounded: the oldest readings go, are counted, and the next message says so', async t => {
+  const { agent, clock, broker } = await openBench(t, { maxQueued: 20, retry: { firstMs: 1000, maxMs: 1000 } })
+  await broker.until(() => broker.published.length === 2)
+  await broker.stop()
+  await clock.advance(50_000)
+  t.match(agent.stats, { queued: 20, dropped: 30 })
+  await broker.start()
+  await clock.advance(1000)
+  await broker.until(() => readingsIn(broker).length > 0)
+  const [message] = messagesIn(broker)
+  t.equal(message!.status, status.droppedBefore)
+  t.equal(message!.readings[0]!.seq, agent.stats.dropped)
+})
+
+t.test('an unknown clock is said so', async t => {
+  const { clock, broker } = await openBench(t, { trustClock: false })
+  await clock.advance(1000)
+  await broker.until(() => messagesIn(broker).length === 1)
+  t.ok([0, 2].includes(messagesIn(broker)[0]!.clock), 'the machine that runs the test may be synchronised')
+})
+
+t.test('closing sends what is there, says offline, and takes no more readings', async t => {
+  const { agent, clock, broker } = await openBench(t, { batch: 100 })
+  await clock.advance(5000)
+  await agent.close()
+  await agent.done
+  t.equal(readingsIn(broker).length, 5)
+  t.match(broker.published.at(-1), { topic: topics.state(deviceId), payload: Buffer.from('offline'), retain: true, isWill: false })
+  await clock.advance(5000)
+  t.match(agent.stats, { readings: 5, queued: 0, connected: false })
+})
+
+t.test('an oversampling that is none is refused at the start', async t => {
+  await t.rejects(openBench(t, { oversampling: 7 }), RangeError)
+})

@@ -1,0 +1,103 @@
+import t, { type Test } from 'tap'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { openBridgeThread, type BridgeThread } from '../../gateway/bridge-thread.ts'
+import { openInbox, type Inbox } from '../../inbox/inbox.ts'
+import { realClock } from '../../lib/clock.ts'
+import { createLog } from '../../lib/log.ts'
+import { loadSettings } from '../../schemas/settings.ts'
+import { encodeTelemetry } from '../../schemas/telemetry.ts'
+import { type DeviceId } from '../../schemas/topics.ts'
+import { openTestDatabase } from '../helpers/database.ts'
+
+const clock = realClock
+const log = createLog('silent')
+const deviceId = 'dev-1' as DeviceId
+const settling = fileURLToPath(new URL('../fixtures/threads/settling.mjs', import.meta.url))
+const dyingBridge = fileURLToPath(new URL('../fixtures/threads/dying-bridge.mjs', import.meta.url))
+
+async function open (t: Test, file: string, databaseUrl: string): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
+  const dir = t.testdir()
+  const inbox = await openInbox({ dir, gatewayName: 'test', maxBytes: 1e9, maxAgeMs: 1e9, reserveBytes: 0 }, { clock, log })
+  const { database, batch, write, telemetry } = loadSettings({})
+  const data = { inboxDir: dir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl, settings: { database, batch, write, telemetry }, logLevel: 'silent' as const }
+  const bridge = openBridgeThread({ data, inbox, clock, log, file })
+  t.teardown(async () => {
+    await bridge.close(1_000)
+    await inbox.close()
+  })
+  return { inbox, bridge }
+}
+
+/** Appends one reading a delivery; resolves when the last is on disk. */
+async function append (inbox: Inbox, fromSeq: number, count: number): Promise<void> {
+  await new Promise<void>(resolve => {
+    for (let seq = fromSeq; seq < fromSeq + count; seq++) {
+      const payload = encodeTelemetry({ boot: 7, clock: 0, status: 0, readings: [{ seq, ts: clock.now(), temperatureDeciC: 215, pressurePa: 101_325 }] })
+      inbox.append({ deviceId, kind: 'tele', topic: 'iot/v1/dev-1/tele', clientId: 'dev-1', receivedAt: clock.now(), readings: 1, boot: 7, lastSeq: seq, payload }, seq === fromSeq + count - 1 ? resolve : () => {})
+    }
+  })
+}
+
+async function untilSettled (inbox: Inbox): Promise<void> {
+  for (let waitedMs = 0; inbox.backlog().deliveries > 0; waitedMs += 20) {
+    if (waitedMs > 20_000) throw new Error(`${inbox.backlog().deliveries} deliveries are not settled`)
+    await clock.sleep(20)
+  }
+}
+
+t.test('what the thread tells is settled, and it hears of new deliveries', async t => {
+  const { inbox } = await open(t, settling, '')
+  await append(inbox, 0, 50)
+  await untilSettled(inbox)
+  await append(inbox, 50, 50)
+  await untilSettled(inbox)
+  t.match(inbox.totals(), { received: 100, stored: 100, pending: 0 })
+})
+
+t.test('a thread that dies is started again when all that it told is committed: nothing is read twice, nothing is lost', async t => {
+  const { inbox, bridge } = await open(t, settling, 'dies')
+  for (let n = 0; n < 5; n++) {
+    await append(inbox, n * 150, 150)
+    await untilSettled(inbox)
+  }
+  t.match(inbox.totals(), { received: 750, stored: 750, pending: 0 })
+  t.ok(bridge.restarts >= 3, `${bridge.restarts} restarts`)
+  t.match(inbox.stats(), { ignoredSettlements: 0, mismatchedSettlements: 0 })
+})
+
+t.test('closing lets the thread settle what is there', async t => {
+  const { inbox, bridge } = await open(t, settling, '')
+  await append(inbox, 0, 500)
+  await bridge.close(5_000)
+  t.match(inbox.totals(), { received: 500, stored: 500, pending: 0 })
+  t.equal(bridge.restarts, 0)
+})
+
+t.test('a thread that does not drain is ended at the deadline', async t => {
+  const { inbox, bridge } = await open(t, settling, 'deaf')
+  await append(inbox, 0, 10)
+  await untilSettled(inbox)
+  const startedMs = performance.now()
+  await bridge.close(200)
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs >= 190 && tookMs < 1_000, `${tookMs} ms`)
+})
+
+t.test('the real bridge, dying again and again under load, writes every reading once', async t => {
+  const database = await openTestDatabase(t)
+  const { inbox, bridge } = await open(t, dyingBridge, database.url)
+  let seq = 0
+  while (bridge.restarts < 6) {
+    await append(inbox, seq, 200)
+    seq += 200
+    await clock.sleep(50)
+  }
+  await untilSettled(inbox)
+  t.match(inbox.totals(), { received: seq, stored: seq, duplicate: 0, dead: 0, pending: 0 })
+  const client = new pg.Client(database.url)
+  await client.connect()
+  t.teardown(async () => await client.end())
+  const { rows } = await client.query('select count(*)::int as rows, count(distinct seq)::int as seqs, max(seq)::int as last from readings')
+  t.same(rows, [{ rows: seq, seqs: seq, last: seq - 1 }])
+})

@@ -1,0 +1,95 @@
+import t, { type Test } from 'tap'
+import { createStats } from '../../../broker/stats.ts'
+import { statusRoutes } from '../../../gateway/http/api/status.ts'
+import { healthRoutes } from '../../../gateway/http/health.ts'
+import { metricsRoutes, type MetricsParts } from '../../../gateway/http/metrics.ts'
+import { openHttpServer, type Routes } from '../../../gateway/http/server.ts'
+import { type Cause } from '../../../gateway/status.ts'
+import { createLog } from '../../../lib/log.ts'
+import { type GatewayStatus } from '../../../schemas/status.ts'
+import { noBridgeCounters } from '../../../schemas/thread.ts'
+
+async function open (t: Test, routes: Routes): Promise<string> {
+  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [routes], createLog('silent'))
+  t.teardown(async () => await server.close())
+  return server.url
+}
+
+t.test('/healthz answers as long as the process does', async t => {
+  const response = await fetch(`${await open(t, healthRoutes(() => [{ name: 'bridge-down', detail: '' }]))}/healthz`)
+  t.equal(response.status, 200)
+  t.same(await response.json(), { healthy: true })
+})
+
+t.test('/readyz names every cause, and is 503 when one keeps everything waiting', async t => {
+  let causes: Cause[] = []
+  const url = `${await open(t, healthRoutes(() => causes))}/readyz`
+  const ask = async (): Promise<unknown> => {
+    const response = await fetch(url)
+    return { status: response.status, ...await response.json() as object }
+  }
+  t.same(await ask(), { status: 200, ready: true, causes: [] })
+  causes = [{ name: 'rows-held', detail: 'one partition is closed' }]
+  t.same(await ask(), { status: 200, ready: true, causes })
+  causes = [{ name: 'inbox-full', detail: 'bytes' }, { name: 'database-held', detail: 'read-only' }]
+  t.same(await ask(), { status: 503, ready: false, causes })
+})
+
+t.test('/metrics has the sums of the parts under names of one grammar, and no label names a device', async t => {
+  const parts: MetricsParts = {
+    inbox: {
+      gatewayId: 'lab-0a1b2c3d',
+      full: null,
+      totals: () => ({ received: 100, stored: 80, duplicate: 5, dead: 5, pending: 10 }),
+      backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestAt: 1_000 }),
+      stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
+    },
+    broker: () => ({ ...createStats(), acknowledged: 42, closed: { ...createStats().closed, packetSize: 3 } }),
+    bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
+    ready: () => false,
+    now: () => 3_500
+  }
+  const url = `${await open(t, metricsRoutes(parts))}/metrics`
+  for (const look of ['first', 'second']) {
+    const response = await fetch(url)
+    t.match(response.headers.get('content-type'), /^text\/plain/)
+    const text = await response.text()
+    const lines = text.split('\n')
+    for (const line of [
+      'isobar_inbox_received_readings_total 100',
+      'isobar_inbox_settled_readings_total{fate="stored"} 80',
+      'isobar_inbox_settled_readings_total{fate="duplicate"} 5',
+      'isobar_inbox_settled_readings_total{fate="dead"} 5',
+      'isobar_inbox_pending_readings 10',
+      'isobar_inbox_oldest_age_seconds 2.5',
+      'isobar_broker_acknowledged_publishes_total 42',
+      'isobar_broker_closed_connections_total{rule="packetSize"} 3',
+      'isobar_bridge_inserts_total 9',
+      'isobar_bridge_held 1',
+      'isobar_bridge_restarts_total 1',
+      'isobar_gateway_ready 0'
+    ]) t.ok(lines.includes(line), `${look} look: ${line}`)
+    t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
+    const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
+    t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|bridge)(_[a-z]+)+$/.test(name!)), [])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'rule', 'trigger', 'version'])
+  }
+})
+
+t.test('/api/v1/status gives the status as the topic has it', async t => {
+  const status: GatewayStatus = {
+    at: 1_790_000_000_000,
+    gateway: 'lab-0a1b2c3d',
+    version: '0.1.0',
+    uptimeS: 61,
+    state: 'held',
+    cause: 'the database is read-only',
+    readings: { received: 100, stored: 80, duplicate: 5, dead: 5, pending: 10 },
+    perSecond: 3.5,
+    backlog: { deliveries: 10, readings: 10, bytes: 900, oldestS: 60, etaS: null },
+    database: { kind: 'crate', state: 'held', cause: 'the database is read-only' }
+  }
+  const response = await fetch(`${await open(t, statusRoutes(() => status))}/api/v1/status`)
+  t.match(response.headers.get('content-type'), /^application\/json/)
+  t.same(await response.json(), status)
+})

@@ -1,0 +1,88 @@
+import t, { type Test } from 'tap'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { createServer, type AddressInfo } from 'node:net'
+import { openHttpServer, type HttpSettings, type Routes } from '../../../gateway/http/server.ts'
+import { createLog } from '../../../lib/log.ts'
+
+const log = createLog('silent')
+
+const routes: Routes = server => {
+  server.get('/answer', async () => ({ answer: 42 }))
+  server.post('/echo', async request => request.body)
+  server.get('/broken', async () => { throw new Error('secret detail') })
+}
+
+async function open (t: Test, over: Partial<HttpSettings> = {}): Promise<string> {
+  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined, ...over }, [routes], log)
+  t.teardown(async () => await server.close())
+  return server.url
+}
+
+/** fetch does not let a Host header through. */
+async function statusFor (url: string, headers: Record<string, string>): Promise<number | undefined> {
+  const sent = request(url, { headers })
+  sent.end()
+  const [response] = await once(sent, 'response')
+  response.resume()
+  return response.statusCode
+}
+
+t.test('on loopback no token is asked for', async t => {
+  const response = await fetch(`${await open(t)}/answer`)
+  t.equal(response.status, 200)
+  t.same(await response.json(), { answer: 42 })
+  t.equal(response.headers.get('x-content-type-options'), 'nosniff')
+})
+
+t.test('beyond loopback it does not start without a token', async t => {
+  await t.rejects(openHttpServer({ url: 'http://0.0.0.0:0', token: undefined }, [], log), { code: 'ISO_HTTP_TOKEN' })
+})
+
+t.test('where there is a token, only requests that carry it pass', async t => {
+  const url = (await open(t, { url: 'http://0.0.0.0:0', token: 'right' })).replace('0.0.0.0', '127.0.0.1')
+  t.equal(await statusFor(`${url}/answer`, { authorization: 'Bearer right' }), 200)
+  t.equal(await statusFor(`${url}/answer`, { authorization: 'Bearer wrong' }), 401)
+  t.equal(await statusFor(`${url}/answer`, { authorization: 'Basic right' }), 401)
+  t.equal(await statusFor(`${url}/answer`, {}), 401)
+  t.equal(await statusFor(`${url}/nothing`, {}), 401, 'also where there is nothing')
+})
+
+t.test('a request under a foreign name is refused, whatever that name points to', async t => {
+  const url = await open(t)
+  t.equal(await statusFor(`${url}/answer`, { host: 'attacker.example' }), 421)
+  t.equal(await statusFor(`${url}/answer`, { host: '127.0.0.1.attacker.example:8080' }), 421)
+  for (const host of ['localhost:8080', '127.0.0.1', '[::1]:8080', '192.168.1.7:8080']) t.equal(await statusFor(`${url}/answer`, { host }), 200, host)
+})
+
+t.test('every error is JSON, and what broke inside stays inside', async t => {
+  const url = await open(t)
+  const missing = await fetch(`${url}/nothing?secret=1`)
+  t.equal(missing.status, 404)
+  t.same(await missing.json(), { error: 'there is no GET /nothing' })
+  const broken = await fetch(`${url}/broken`)
+  t.equal(broken.status, 500)
+  t.notMatch(await broken.text(), /secret detail/)
+  const malformed = await fetch(`${url}/echo`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } })
+  t.equal(malformed.status, 400)
+})
+
+t.test('a body over the limit is refused', async t => {
+  const response = await fetch(`${await open(t)}/echo`, { method: 'POST', body: JSON.stringify('x'.repeat(1_000_001)), headers: { 'content-type': 'application/json' } })
+  t.equal(response.status, 413)
+})
+
+t.test('a taken port is named with its setting', async t => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => { taken.close() })
+  const url = `http://127.0.0.1:${(taken.address() as AddressInfo).port}`
+  await t.rejects(openHttpServer({ url, token: undefined }, [], log), { code: 'ISO_LISTEN_TAKEN', message: /ISOBAR_HTTP/ })
+})
+
+t.test('closing does not wait for a client that keeps its connection', async t => {
+  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [routes], log)
+  await (await fetch(`${server.url}/answer`)).json() // fetch keeps the connection alive
+  await server.close()
+  await t.rejects(fetch(`${server.url}/answer`))
+})

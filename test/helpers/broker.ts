@@ -1,0 +1,94 @@
+import { type Test } from 'tap'
+import { type Journal } from '../../broker/admission.ts'
+import { openBroker, type Broker } from '../../broker/broker.ts'
+import { listen } from '../../broker/listeners.ts'
+import { realClock, type Clock } from '../../lib/clock.ts'
+import { createLog } from '../../lib/log.ts'
+import { type Incoming } from '../../schemas/delivery.ts'
+import { loadSettings, type Settings } from '../../schemas/settings.ts'
+import { Topics } from '../../schemas/topics.ts'
+import { connectRaw, type ConnectFields, type RawClient } from './raw-mqtt.ts'
+
+/** A journal in memory whose "disk" a test holds: nothing is flushed until `flush`, or at once after `flushByItself`. */
+export class TestJournal implements Journal {
+  /** Every delivery so far, in order. */
+  readonly appended: Incoming[] = []
+  full: object | null = null
+  #open: Array<() => void> = []
+  #byItself = false
+  #listeners: Array<(full: object | null) => void> = []
+  #news: () => void = () => {}
+
+  append (incoming: Incoming, flushed: () => void): void {
+    this.appended.push({ ...incoming, payload: Uint8Array.from(incoming.payload) })
+    this.#open.push(flushed)
+    if (this.#byItself && this.full === null && this.#open.length === 1) setImmediate(() => this.flush())
+    this.#news()
+  }
+
+  onFullChanged (listener: (full: object | null) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Deliveries that are not flushed. */
+  get unflushed (): number { return this.#open.length }
+
+  /** Brings the oldest `count` of what was appended to disk. */
+  flush (count = this.#open.length): void {
+    for (const flushed of this.#open.splice(0, count)) flushed()
+  }
+
+  /** From now on every delivery is flushed in the turn after it came, unless the journal is full. */
+  flushByItself (): void {
+    this.#byItself = true
+    this.flush()
+  }
+
+  setFull (full: boolean): void {
+    this.full = full ? { cause: 'bytes', detail: 'a test says so' } : null
+    for (const listener of this.#listeners) listener(this.full)
+    if (!full && this.#byItself) this.flush()
+  }
+
+  /** Resolves when at least `count` deliveries were appended, in all. */
+  async hasAppended (count: number): Promise<void> {
+    while (this.appended.length < count) await new Promise<void>(resolve => { this.#news = resolve })
+  }
+}
+
+export interface TestBroker {
+  readonly broker: Broker
+  readonly journal: TestJournal
+  readonly url: string
+  /** The lines of the log from WARN up, parsed. */
+  readonly logged: ReadonlyArray<Record<string, unknown>>
+  /** A client that has logged in. */
+  connect (fields: ConnectFields): Promise<RawClient>
+}
+
+export interface TestBrokerOptions {
+  readonly limits?: Partial<Settings['limits']>
+  readonly clock?: Clock
+  /** Whether the journal waits for the test to flush. */
+  readonly holds?: boolean
+}
+
+/** The limits that the settings have without an environment. */
+export const defaultLimits = loadSettings({}).limits
+
+/** A broker with a listener on a free port of 127.0.0.1 and a journal in memory; it goes with the test. */
+export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
+  const journal = new TestJournal()
+  if (!holds) journal.flushByItself()
+  const logged: Array<Record<string, unknown>> = []
+  const log = createLog('warn', { write: line => { logged.push(JSON.parse(line) as Record<string, unknown>) } })
+  const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, clock, log })
+  const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', anonymous: false })
+  t.teardown(async () => {
+    await listener.close()
+    journal.setFull(false)
+    journal.flushByItself()
+    await broker.close()
+  })
+  return { broker, journal, url: listener.url, logged, connect: async fields => await connectRaw(t, listener.url, fields) }
+}
