@@ -31,12 +31,17 @@ export async function migrate (database: Database, log: Logger): Promise<void> {
   const { dialect, schema } = database
   const statements = readStatements(dialect, schema)
   try {
-    await database.session(async query => {
-      if (await isCurrent(query, schema, statements)) return
-      if (dialect.transactions) await inTransaction(query, async () => await apply(query, database, statements))
-      else await apply(query, database, statements)
-      log.info({ schema, schemaVersion }, 'tables and views are made')
+    const made = await database.session(async query => {
+      if (await isCurrent(query, database, statements)) return false
+      if (!dialect.transactions) return await apply(query, database, statements)
+      return await inTransaction(query, async () => {
+        await query('SELECT pg_advisory_xact_lock($1)', [advisoryLock])
+        if (await isCurrent(query, database, statements)) return false // somebody else was faster
+        await makeSchema(query, schema)
+        return await apply(query, database, statements)
+      })
     })
+    if (made) log.info({ schema, schemaVersion }, 'tables and views are made')
   } catch (error) {
     if (error instanceof IsobarError) throw error
     const fault = dialect.faultOf(error)
@@ -55,46 +60,53 @@ function readStatements (dialect: Dialect, schema: string): Statement[] {
 }
 
 /** Whether nothing is to be done: everything is there at this version, or the version is newer. */
-async function isCurrent (query: Query, schema: string, statements: readonly Statement[]): Promise<boolean> {
+async function isCurrent (query: Query, { schema, table, dialect }: Database, statements: readonly Statement[]): Promise<boolean> {
   const { rows } = await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1', [schema])
   const there = new Set(rows.map(({ table_name: name }) => name))
   if (!there.has('schema_version')) return false
-  const applied = await query<{ version: number }>(`SELECT version FROM "${schema}".schema_version WHERE version >= $1 ORDER BY version DESC LIMIT 1`, [schemaVersion])
+  const versions = table('schema_version')
+  const refresh = dialect.refresh(versions)
+  if (refresh !== null) await query(refresh)
+  const applied = await query<{ version: number | null }>(`SELECT max(version) AS version FROM ${versions}`)
   const newest = applied.rows[0]?.version ?? 0
   if (newest > schemaVersion) return true
   return newest === schemaVersion && statements.every(({ makes }) => makes === null || there.has(makes))
 }
 
-async function apply (query: Query, { schema, table, dialect }: Database, statements: readonly Statement[]): Promise<void> {
-  if (dialect.transactions) {
-    await query('SELECT pg_advisory_xact_lock($1)', [advisoryLock])
-    const { rows } = await query('SELECT 1 FROM information_schema.schemata WHERE schema_name = $1', [schema])
-    if (rows.length === 0) await query(`CREATE SCHEMA "${schema}"`)
-  }
-  for (const { view } of statements.toReversed()) if (view !== null) await query(`DROP VIEW IF EXISTS ${table(view)}`)
-  for (const statement of statements) await applyOne(query, statement)
-  await query(`INSERT INTO ${table('schema_version')} (version, isobar, applied_at) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING`, [schemaVersion, version, new Date().toISOString()])
+async function makeSchema (query: Query, schema: string): Promise<void> {
+  const { rows } = await query('SELECT 1 FROM information_schema.schemata WHERE schema_name = $1', [schema])
+  if (rows.length === 0) await query(`CREATE SCHEMA "${schema}"`) // IF NOT EXISTS would ask for the right to do it even when there is nothing to do
 }
 
-async function applyOne (query: Query, { file, sql }: Statement): Promise<void> {
+async function apply (query: Query, { table, dialect }: Database, statements: readonly Statement[]): Promise<true> {
+  for (const { view } of statements.toReversed()) if (view !== null) await query(`DROP VIEW IF EXISTS ${table(view)}`)
+  for (const statement of statements) await applyOne(query, dialect, statement)
+  await query(`INSERT INTO ${table('schema_version')} (version, isobar, applied_at) VALUES ($1, $2, $3) ON CONFLICT (version) DO NOTHING`, [schemaVersion, version, new Date().toISOString()])
+  return true
+}
+
+async function applyOne (query: Query, { transactions, faultOf }: Dialect, { file, sql }: Statement): Promise<void> {
   try {
     await query(sql)
   } catch (error) {
-    if (isThereAlready(error)) return
+    if (!transactions && isThereAlready(error)) return
+    const fault = faultOf(error)
+    if (fault === null || fault.kind === 'retry') throw error
     throw new IsobarError('ISO_DATABASE_MIGRATE', { detail: `${file}: ${textOf(error)}`, cause: error })
   }
 }
 
 /** CrateDB has no lock: somebody else may have been faster. And it has no `ADD COLUMN IF NOT EXISTS`. */
 function isThereAlready (error: unknown): boolean {
-  return codeOf(error) === '42P07' || /already exists|already has a column/.test(textOf(error))
+  return codeOf(error) === '42P07' || /already has a column/.test(textOf(error))
 }
 
-async function inTransaction (query: Query, work: () => Promise<void>): Promise<void> {
+async function inTransaction<T> (query: Query, work: () => Promise<T>): Promise<T> {
   await query('BEGIN')
   try {
-    await work()
+    const result = await work()
     await query('COMMIT')
+    return result
   } catch (error) {
     await query('ROLLBACK').catch(() => {}) // on a lost connection there is nothing to roll back; the first error is the one to tell
     throw error

@@ -55,7 +55,7 @@ interface AedesInternals {
   publish (packet: Publishable, client: Client | Done | null, done?: Done): void
   subscribe (filter: string, deliver: object, done: Done): void
   unsubscribe (filter: string, deliver: object, done: Done): void
-  readonly mq: { emit (packet: object, done: Done): void }
+  readonly mq: { emit (packet: object, done: Done): void, readonly closed: boolean }
   readonly persistence: { incomingGetPacket (client: Client, packet: InPublish): Promise<unknown> }
 }
 interface ClientInternals {
@@ -129,6 +129,7 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
   }
   const emit = aedes.mq.emit.bind(aedes.mq)
   aedes.mq.emit = (packet, done) => {
+    if (aedes.mq.closed) return emit(packet, done) // which tells it as an error
     emit(packet, nothing)
     done()
   }

@@ -1,4 +1,4 @@
-import { openDatabase, type Database } from '../bridge/database.ts'
+import type { Database } from '../bridge/database.ts'
 import { IsobarError, textOf } from '../lib/errors.ts'
 import { createLog } from '../lib/log.ts'
 import { databaseUrlOf } from '../gateway/database-url.ts'
@@ -9,6 +9,7 @@ import { type Settings } from '../schemas/settings.ts'
  * @throws IsobarError with a code of the catalogue for whatever the database answers
  */
 export async function withDatabase<T> (settings: Settings, use: (database: Database) => Promise<T>): Promise<T> {
+  const { openDatabase } = await import('../bridge/database.ts') // here, so that --help does not load a driver
   const url = await databaseUrlOf(settings)
   const log = createLog(settings.log.level)
   const { schema } = settings.database

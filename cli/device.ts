@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { type Agent, type AgentStats } from '../device/agent.ts'
-import { type I2cBus } from '../device/i2c.ts'
+import type { Agent, AgentStats } from '../device/agent.ts'
+import type { I2cBus } from '../device/i2c.ts'
 import { realClock } from '../lib/clock.ts'
 import { createLog, type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'

@@ -1,4 +1,4 @@
-import { type Database, type Query } from '../bridge/database.ts'
+import type { Database, Query } from '../bridge/database.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { type Placement } from './placement.ts'
 

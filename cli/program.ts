@@ -8,7 +8,11 @@ import { gatewayCommand } from './gateway.ts'
 import { migrateCommand } from './migrate.ts'
 import { sqlCommand } from './sql.ts'
 
-/** The whole command line. Parsing rejects with a CommanderError instead of ending the process. */
+/**
+ * The whole command line. Parsing rejects with a CommanderError instead of ending the process.
+ * A command loads broker, driver or device only when it runs, so that --help and --version answer at once. For their types it says `import type`:
+ * an inline `type` would leave an import in dist/ that loads the module all the same.
+ */
 export function createProgram (): Command {
   const program = new Command('isobar')
     .description('An MQTT gateway that a person can trust with sensor data: acknowledged means on disk, stored means the database said so.')

@@ -1,4 +1,4 @@
-import { type Agent } from '../device/agent.ts'
+import type { Agent } from '../device/agent.ts'
 import { realClock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Settings } from '../schemas/settings.ts'

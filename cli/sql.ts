@@ -27,7 +27,7 @@ export function sqlCommand (): Command {
       }))
       const format = formatOf(options)
       for (const { tag, table } of results) {
-        if (table !== null) await printTable(table, format)
+        if (table !== null || format === 'json') await printTable(table ?? { columns: [], rows: [] }, format)
         else if (format === 'table') await printLines([printable(tag)])
       }
     })

@@ -1,4 +1,4 @@
-import { type GatewayStatus } from '../schemas/status.ts'
+import type { GatewayStatus } from '../schemas/status.ts'
 import { printable } from './escape.ts'
 
 /**

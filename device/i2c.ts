@@ -1,5 +1,5 @@
+import type { PromisifiedBus } from 'i2c-bus' // `import type`: anything else would load the package, which is optional
 import { codeOf, IsobarError, textOf, type ErrorCode } from '../lib/errors.ts'
-import { type PromisifiedBus } from 'i2c-bus'
 
 /** What the driver needs of an I2C bus. One transfer at a time: who uses it waits for the end of a call before the next. */
 export interface I2cBus {

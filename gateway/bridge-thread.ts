@@ -28,7 +28,7 @@ export interface BridgeThreadOptions {
 
 const compiledThread = join(packageRoot, 'dist', 'bridge', 'thread.js')
 const restartDelay: RetryDelay = { firstMs: 100, maxMs: 10_000 }
-/** A thread that has run that long has started well: the next pause is the shortest again. */
+/** A thread that has run that long, or has settled something, has started well: the next pause is the shortest again. */
 const provenMs = 30_000
 const maxHeapMB = 1024
 
@@ -48,6 +48,7 @@ class Supervisor implements BridgeThread {
   readonly #done: Promise<void>
   #worker: Worker | null = null
   #status: BridgeStatus | null = null
+  #hasSettled = false
   #restarts = 0
 
   constructor (options: BridgeThreadOptions) {
@@ -78,7 +79,7 @@ class Supervisor implements BridgeThread {
       const how = await this.#runOnce()
       await Promise.all(this.#settling)
       if (signal.aborted) return
-      if (clock.monotonicMs() - startedMs > provenMs) attempt = 0
+      if (this.#hasSettled || clock.monotonicMs() - startedMs > provenMs) attempt = 0
       const pauseMs = backoffMs(attempt, restartDelay)
       log.error({ how, pauseMs }, 'the bridge thread has ended and is started again; nothing is lost')
       this.#restarts++
@@ -91,6 +92,7 @@ class Supervisor implements BridgeThread {
     const { data, log, file = compiledThread } = this.#options
     const worker = new Worker(file, { workerData: data, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: maxHeapMB } })
     this.#worker = worker
+    this.#hasSettled = false
     worker.on('message', (message: FromBridge) => this.#onMessage(worker, message))
     worker.on('error', err => log.error({ err }, 'the bridge thread has failed'))
     const code = await new Promise<number>(resolve => worker.once('exit', resolve))
@@ -113,6 +115,7 @@ class Supervisor implements BridgeThread {
   }
 
   #settle (worker: Worker, id: number, packed: PackedSettled): void {
+    this.#hasSettled = true
     const settling = this.#options.inbox.settle(unpackSettled(packed)).then(
       () => worker.postMessage({ kind: 'settled', id } satisfies ToBridge),
       err => this.#options.log.error({ err }, 'settlements could not be committed; their deliveries will be read again')

@@ -13,13 +13,15 @@ const retryDelay = { firstMs: 1000, maxMs: 30_000 }
  */
 export class DiskFault {
   readonly #clock: Clock
+  readonly #random: () => number
   #state: 'NONE' | 'SETTLE' | 'WAIT' | 'PROBE' | 'BROKEN' = 'NONE'
   #attempts = 0
   #retryAtMs = 0
   #detail = ''
 
-  constructor (clock: Clock) {
+  constructor (clock: Clock, random: () => number = Math.random) {
     this.#clock = clock
+    this.#random = random
   }
 
   /** What is wrong, null when nothing is. */
@@ -30,7 +32,7 @@ export class DiskFault {
 
   refused (detail: string, { appended, visible }: { readonly appended: boolean, readonly visible: boolean }): void {
     this.#detail = detail
-    this.#retryAtMs = this.#clock.monotonicMs() + backoffMs(this.#attempts++, retryDelay)
+    this.#retryAtMs = this.#clock.monotonicMs() + backoffMs(this.#attempts++, retryDelay, this.#random)
     this.#state = visible ? 'BROKEN' : appended ? 'SETTLE' : 'WAIT'
   }
 

@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Clock } from '../lib/clock.ts'
 import { IsobarError, textOf } from '../lib/errors.ts'
 import { Closers } from '../lib/lifecycle.ts'
@@ -73,18 +70,15 @@ export interface Inbox {
   close (): Promise<void>
 }
 
-const minBytesToCreate = 1_000_000
-
 /**
  * Opens the inbox of a folder, which is made when it is missing. Takes the same time however much is in it.
- * @throws IsobarError ISO_DATA_LOCKED, ISO_DATA_UNWRITABLE, ISO_INBOX_FORMAT
+ * @throws IsobarError ISO_DATA_LOCKED, ISO_DATA_UNWRITABLE, ISO_INBOX_FORMAT, ISO_INBOX_DAMAGED
  */
 export async function openInbox ({ dir, gatewayName, ...limits }: InboxSettings, { clock, log }: { readonly clock: Clock, readonly log: Logger }): Promise<Inbox> {
   const closers = new Closers()
   try {
     await makeFolder(dir)
     closers.add(await openLock(dir))
-    await assertRoom(dir)
     const store = closers.add(openStore(dir, { readOnly: false }))
     const id = store.id() ?? await create(store, dir)
     const journal = new Journal({ gatewayId: `${gatewayName}-${id}`, dir, store, closers, limits, clock, log })
@@ -94,13 +88,6 @@ export async function openInbox ({ dir, gatewayName, ...limits }: InboxSettings,
     await closers.close()
     throw error instanceof IsobarError ? error : new IsobarError('ISO_DATA_UNWRITABLE', { detail: `${dir} (${textOf(error)})`, cause: error })
   }
-}
-
-/** lmdb maps its files: a new one on a full disk ends the process with SIGBUS. */
-async function assertRoom (dir: string): Promise<void> {
-  if (existsSync(join(dir, 'data.mdb'))) return
-  const { bavail, bsize } = await statfs(dir)
-  if (bavail * bsize < minBytesToCreate) throw new Error(`${bavail * bsize} bytes are free on its disk`)
 }
 
 async function create (store: Store, dir: string): Promise<string> {

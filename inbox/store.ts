@@ -2,6 +2,7 @@ import { open, type Database, type RootDatabase } from 'lmdb'
 import { IsobarError } from '../lib/errors.ts'
 import { formatVersion } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
+import { assertOpenable } from './data-file.ts'
 
 /** A delivery group with the number of its first delivery. */
 export interface StoredGroup {
@@ -45,9 +46,10 @@ export class CommitError extends Error {
  * Opens the lmdb environment of a folder. One thread opens it for writing, others read-only.
  * With `eventTurnBatching` a full disk ends the process whatever is caught, and so does a bare put (lmdb 3.5.6, measured). A folder whose name
  * has a dot in it would be taken for a file without `noSubdir`.
- * @throws what lmdb throws when the folder cannot be used
+ * @throws IsobarError ISO_INBOX_DAMAGED or ISO_DATA_UNWRITABLE, or what lmdb throws when the folder cannot be used
  */
 export function openStore (dir: string, { readOnly }: { readonly readOnly: boolean }): Store {
+  assertOpenable(dir)
   return new Store(open({ path: dir, noSubdir: false, encoding: 'binary', eventTurnBatching: false, readOnly }))
 }
 

@@ -54,6 +54,11 @@ export const catalogue = {
     retriable: false,
     operator: 'Start the newer version again; let it drain the inbox before you go back to an older one, or give the older one a folder of its own with ISOBAR_DATA.'
   },
+  ISO_INBOX_DAMAGED: {
+    message: 'the inbox is not readable as what it was written',
+    retriable: false,
+    operator: 'Check the disk. Keep the file named in the text for a rescue, move it away, and start again: the gateway begins an empty inbox under a new id.'
+  },
   ISO_INBOX_CLOSED: {
     message: 'the inbox is closed',
     retriable: false,

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import t from 'tap'
 import { busError, openI2cBus, type I2cPackage } from '../../device/i2c.ts'
 
@@ -24,6 +25,10 @@ function createPackage (transfer: (made: number) => Promise<{ bytesRead: number,
 function errnoError (errno: number, code: string): Error {
   return Object.assign(new Error(`${code}, text`), { errno, code, syscall: 'readI2cBlock' })
 }
+
+t.test('the package is not loaded before a bus is opened: it is optional', async t => {
+  t.same(Object.keys(createRequire(import.meta.url).cache).filter(file => file.includes('/i2c-bus/')), [])
+})
 
 t.test('a package that is not installed and one that was not compiled end in one error that names the way out', async t => {
   const missing = Object.assign(new Error("Cannot find package 'i2c-bus'"), { code: 'ERR_MODULE_NOT_FOUND' })

@@ -202,6 +202,7 @@ t.test('closing sends the part of a batch, waits for PUBACKs, says offline and d
   t.same(broker.published.filter(({ topic }) => topic === state).map(({ payload }) => String(payload)), ['online'], 'not offline before its readings are safe')
   broker.release()
   await closing
+  await broker.until(() => broker.gone === 1)
   t.equal(queue.size, 0)
   t.same(telemetryOf(broker).map(seqsOf), [[0, 1, 2]])
   t.same(broker.published.filter(({ topic }) => topic === state).map(({ payload, isWill, retain }) => [String(payload), isWill, retain]), [['online', false, true], ['offline', false, true]])

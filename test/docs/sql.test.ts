@@ -34,8 +34,20 @@ async function open (t: Test, url: string, schema?: string): Promise<Database> {
 async function runAll (t: Test, database: Database, dialect: 'postgres' | 'crate'): Promise<void> {
   const now = Date.now()
   await createReadings(database).insert(Array.from({ length: 60 }, (_, n) => ({
-    deviceId: 'sim-1' as DeviceId, ts: now - (60 - n) * 60_000, boot: 1, seq: n + Math.floor(n / 30), receivedAt: now, temperatureC: 20 + n / 10, pressureHpa: 1000 + n / 100,
-    quality: 2 as const, flags: 0, site: 'home', room: 'kitchen', altitudeM: 100, gateway: 'docs-00000000', delivery: n
+    deviceId: 'sim-1' as DeviceId,
+    ts: now - (60 - n) * 60_000,
+    boot: 1,
+    seq: n + Math.floor(n / 30),
+    receivedAt: now,
+    temperatureC: 20 + n / 10,
+    pressureHpa: 1000 + n / 100,
+    quality: 2 as const,
+    flags: 0,
+    site: 'home',
+    room: 'kitchen',
+    altitudeM: 100,
+    gateway: 'docs-00000000',
+    delivery: n
   })))
   const refresh = database.dialect.refresh(database.table('readings'))
   if (refresh !== null) await database.query(refresh)

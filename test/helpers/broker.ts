@@ -3,10 +3,11 @@ import { type Journal } from '../../broker/admission.ts'
 import { openBroker, type Broker } from '../../broker/broker.ts'
 import { listen } from '../../broker/listeners.ts'
 import { realClock, type Clock } from '../../lib/clock.ts'
-import { createLog } from '../../lib/log.ts'
 import { type Incoming } from '../../schemas/delivery.ts'
 import { loadSettings, type Settings } from '../../schemas/settings.ts'
+import { encodeTelemetry, type Reading } from '../../schemas/telemetry.ts'
 import { Topics } from '../../schemas/topics.ts'
+import { createTestLog, type LogLine } from './log.ts'
 import { connectRaw, type ConnectFields, type RawClient } from './raw-mqtt.ts'
 
 /** A journal in memory whose "disk" a test holds: nothing is flushed until `flush`, or at once after `flushByItself`. */
@@ -60,8 +61,8 @@ export interface TestBroker {
   readonly broker: Broker
   readonly journal: TestJournal
   readonly url: string
-  /** The lines of the log from WARN up, parsed. */
-  readonly logged: ReadonlyArray<Record<string, unknown>>
+  /** The log from WARN up. */
+  readonly logged: readonly LogLine[]
   /** A client that has logged in. */
   connect (fields: ConnectFields): Promise<RawClient>
 }
@@ -80,8 +81,7 @@ export const defaultLimits = loadSettings({}).limits
 export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
   const journal = new TestJournal()
   if (!holds) journal.flushByItself()
-  const logged: Array<Record<string, unknown>> = []
-  const log = createLog('warn', { write: line => { logged.push(JSON.parse(line) as Record<string, unknown>) } })
+  const { log, lines } = createTestLog('warn')
   const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, clock, log })
   const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', anonymous: false })
   t.teardown(async () => {
@@ -90,5 +90,10 @@ export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, clock
     journal.flushByItself()
     await broker.close()
   })
-  return { broker, journal, url: listener.url, logged, connect: async fields => await connectRaw(t, listener.url, fields) }
+  return { broker, journal, url: listener.url, logged: lines, connect: async fields => await connectRaw(t, listener.url, fields) }
+}
+
+/** One message with one reading. */
+export function telemetryOf (seq: number, { boot = 7, ...reading }: Partial<Reading> & { readonly boot?: number } = {}): Buffer {
+  return encodeTelemetry({ boot, clock: 0, status: 0, readings: [{ seq, ts: 1_790_000_000_000 + seq * 1000, temperatureDeciC: 215, pressurePa: 101_325, ...reading }] })
 }

@@ -28,6 +28,8 @@ export interface DeviceBroker {
   /** Acknowledges the oldest `count` of what is held. */
   release (count?: number): void
   readonly heldNow: number
+  /** Clients that have gone; their wills are in `published`. */
+  readonly gone: number
   /** Resolves when the condition holds. */
   until (holds: () => boolean): Promise<void>
   /** Cuts every connection and stops listening; clients that come back are refused by TCP. */
@@ -56,6 +58,7 @@ export async function openDeviceBroker (t: Test): Promise<DeviceBroker> {
     hold: null as ((topic: string) => boolean) | null,
     release: (count = Infinity) => { for (const acknowledge of held.splice(0, count)) acknowledge() },
     get heldNow () { return held.length },
+    gone: 0,
     until: async (holds: () => boolean) => { while (!holds()) await once(changed, 'change') },
     cut: () => { for (const socket of sockets) socket.destroy() },
     start: async () => {
@@ -95,7 +98,10 @@ export async function openDeviceBroker (t: Test): Promise<DeviceBroker> {
     else done(null)
     change()
   }
-  aedes.on('clientDisconnect', change)
+  aedes.on('clientDisconnect', () => {
+    broker.gone++
+    change()
+  })
   aedes.on('client', change)
 
   await broker.start()

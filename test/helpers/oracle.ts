@@ -7,12 +7,19 @@ import { type AckedMessage } from '../../bench/load.ts'
  */
 export class Oracle {
   readonly #acked = new Set<string>()
+  #waiting: { readings: number, resolve: () => void } | null = null
 
   readonly acked = ({ deviceId, boot, firstSeq, rows }: AckedMessage): void => {
     for (let n = 0; n < rows; n++) this.#acked.add(`${deviceId}/${boot}/${firstSeq + n}`)
+    if (this.#waiting !== null && this.#acked.size >= this.#waiting.readings) this.#waiting.resolve()
   }
 
   get readings (): number { return this.#acked.size }
+
+  /** Resolves when so many readings have been acknowledged. */
+  async reached (readings: number): Promise<void> {
+    if (this.#acked.size < readings) await new Promise<void>(resolve => { this.#waiting = { readings, resolve } })
+  }
 
   /** Acknowledged readings that are not in the table, and readings that are there twice (whatever their time). */
   async verdict (database: Client): Promise<{ missing: string[], doubled: string[] }> {

@@ -1,0 +1,167 @@
+import { pause } from '../lib/backoff.ts'
+import { type Clock } from '../lib/clock.ts'
+import { IsobarError } from '../lib/errors.ts'
+import { Closers } from '../lib/lifecycle.ts'
+import { type Logger } from '../lib/log.ts'
+import { type Counters } from '../schemas/delivery.ts'
+import { noBridgeCounters, type BridgeCause, type BridgeSettings, type BridgeStatus } from '../schemas/thread.ts'
+import { type DeviceId } from '../schemas/topics.ts'
+import { Aside } from './aside.ts'
+import { createBatcher } from './batch.ts'
+import { createBooks } from './books.ts'
+import { runBridge, type BridgeParts } from './bridge.ts'
+import { openDatabase, type Database } from './database.ts'
+import { createDeadLetters } from './dead-letters.ts'
+import { createDevices, type Devices } from './devices.ts'
+import { every } from './every.ts'
+import { Hold, retryDelays } from './hold.ts'
+import { migrate } from './migrate.ts'
+import { createPlacements, refreshPlacements } from './placements.ts'
+import { createReadings } from './readings.ts'
+import { RowTruth } from './row-truth.ts'
+import { type Source } from './source.ts'
+import { Window } from './window.ts'
+
+export interface BridgeRunOptions {
+  readonly source: Source
+  /** The counters of every device, for the table `books`. */
+  readonly counters: () => Array<[DeviceId, Counters]>
+  readonly gatewayId: string
+  /** Epoch ms. */
+  readonly gatewayStartedAt: number
+  readonly databaseUrl: string
+  readonly settings: BridgeSettings
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const dayMs = 86_400_000
+const placementsEveryMs = 5_000 // a change is seen within 10 s
+const booksEveryMs = 5_000
+const devicesEveryMs = 1_000
+/** Who has not come back so long after the gateway's start is offline. */
+const comeBackMs = 60_000
+
+/** One run of the bridge: from the first try to reach the database to the drained end. */
+export class BridgeRun {
+  readonly #options: BridgeRunOptions
+  readonly #counters = noBridgeCounters()
+  #startCause: BridgeCause | null = null
+  #open: { readonly database: Database, readonly holds: readonly Hold[], readonly window: Window, readonly aside: Aside } | null = null
+
+  constructor (options: BridgeRunOptions) {
+    this.#options = options
+  }
+
+  status (): BridgeStatus {
+    const common = { counters: this.#counters, position: this.#options.source.position() }
+    if (this.#open === null) return { ...common, state: 'starting', cause: this.#startCause, database: null, inFlight: 0, aside: 0 }
+    const { database, holds, window, aside } = this.#open
+    const held = holds.find(({ cause }) => cause !== null)?.cause ?? null
+    return {
+      ...common,
+      state: held !== null || aside.full ? 'held' : 'open',
+      cause: held ?? aside.cause,
+      database: { kind: database.dialect.name, version: database.version },
+      inFlight: window.inFlight,
+      aside: aside.deliveries
+    }
+  }
+
+  /**
+   * Opens the database, as long as that takes, brings its tables up to date, and lets the bridge run. `ready` is called when it reads.
+   * Resolves when `stop` has aborted and what was read is settled, or cannot be now.
+   */
+  async run (stop: AbortSignal, ready: () => void): Promise<void> {
+    const closers = new Closers()
+    try {
+      const database = closers.add(await this.#connect(stop))
+      await this.#runOn(database, stop, ready)
+    } catch (error) {
+      if (!isStop(error, stop)) throw error
+    } finally {
+      await closers.close()
+    }
+  }
+
+  async #connect (stop: AbortSignal): Promise<Database> {
+    const { databaseUrl, settings, clock, log } = this.#options
+    for (let tries = 0; ; tries++) {
+      try {
+        return await openDatabase({
+          url: databaseUrl,
+          schema: settings.database.schema,
+          statementTimeoutMs: settings.write.statementTimeoutMs,
+          poolSize: settings.write.window + 3 // the inserts, and beside them placements, devices and books
+        }, log)
+      } catch (error) {
+        if (!(error instanceof IsobarError)) throw error
+        if (this.#startCause?.code !== error.code) log.warn({ err: error, code: error.code }, 'the database cannot be opened yet')
+        this.#startCause = { code: error.code, message: error.message }
+        await pause(tries, retryDelays.ISO_DATABASE_UNREACHABLE!, clock, stop)
+      }
+    }
+  }
+
+  async #runOn (database: Database, stop: AbortSignal, ready: () => void): Promise<void> {
+    const { source, counters: readCounters, gatewayId, settings, clock, log } = this.#options
+    const counters = this.#counters
+    const createHold = (part: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: part }), stop, counters })
+    const hold = createHold('readings')
+    const [lettersHold, devicesHold] = [createHold('dead_letters'), createHold('devices')]
+    const window = new Window(settings.write.window)
+    const aside = new Aside(settings.write.maxAsideRows, clock)
+    this.#open = { database, holds: [hold, lettersHold, devicesHold], window, aside }
+
+    await hold.run('database', async () => await migrate(database, log))
+    const placements = createPlacements(database)
+    await hold.run('database', async () => await placements.load())
+    const devices = createDevices({ database, hold: devicesHold, gatewayId, clock })
+    const books = createBooks({ database, counters: readCounters, gatewayId, clock, log })
+    const parts: BridgeParts = {
+      source,
+      range: () => ({ from: clock.now() - settings.telemetry.maxAgeMs, to: clock.now() + dayMs }),
+      devices,
+      enrichment: { gatewayId, placements, counters },
+      batcher: createBatcher(settings.batch, clock),
+      window,
+      truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold, clock, stop, counters }),
+      aside,
+      deadLetters: createDeadLetters({ database, hold: lettersHold, gatewayId, clock, counters }),
+      counters
+    }
+    ready()
+    const drained = new AbortController()
+    const beside = async (ms: number, task: () => Promise<void>): Promise<void> => {
+      await every(ms, task, { clock, signal: drained.signal }).catch(error => {
+        if (!isStop(error, stop)) throw error // the bridge itself drains on
+      })
+    }
+    await Promise.all([
+      runBridge(parts, stop).finally(() => drained.abort()),
+      beside(placementsEveryMs, async () => await refreshPlacements(placements, log)),
+      beside(booksEveryMs, async () => await books.write()),
+      beside(devicesEveryMs, this.#tendDevices(devices))
+    ])
+    await books.write()
+    await devices.flush()
+  }
+
+  /** Writes who was seen, and once, a while after the gateway's start, who has not come back. */
+  #tendDevices (devices: Devices): () => Promise<void> {
+    const { clock, source, gatewayStartedAt } = this.#options
+    const sweepAtMs = clock.monotonicMs() + comeBackMs
+    let swept = false
+    return async () => {
+      await devices.flush()
+      if (swept || clock.monotonicMs() < sweepAtMs || !source.position().caughtUp) return // who came back may still be in the backlog
+      await devices.sweep(gatewayStartedAt)
+      swept = true
+    }
+  }
+}
+
+/** Whether an error only says that the wait for the database was given up because of the stop. */
+function isStop (error: unknown, stop: AbortSignal): boolean {
+  return stop.aborted && (error as Error).name === 'AbortError'
+}
