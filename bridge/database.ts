@@ -102,6 +102,7 @@ class Nodes {
         types
       })
       pool.on('error', error => log.debug({ err: error }, 'an idle database connection ended'))
+      pool.on('connect', client => client.on('error', error => log.debug({ err: error }, 'a database connection ended'))) // the pool listens to idle ones only; the query under way rejects by itself
       return { pool, restUntilMs: 0 }
     })
   }

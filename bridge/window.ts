@@ -17,14 +17,16 @@ export class Window {
    * @throws the error of an earlier task, once
    */
   async enter (task: () => Promise<void>): Promise<void> {
-    await this.#until(() => this.#inFlight < this.#size)
+    this.#throwFailure()
+    while (this.#inFlight >= this.#size) await this.#taskEnd()
     this.#inFlight++
     void this.#run(task)
   }
 
-  /** Resolves when no task runs. */
+  /** Resolves when no task runs. Throws as `enter` does. */
   async idle (): Promise<void> {
-    await this.#until(() => this.#inFlight === 0)
+    this.#throwFailure()
+    while (this.#inFlight > 0) await this.#taskEnd()
   }
 
   async #run (task: () => Promise<void>): Promise<void> {
@@ -40,8 +42,12 @@ export class Window {
     for (const wake of waiting) wake()
   }
 
-  async #until (condition: () => boolean): Promise<void> {
-    while (this.#failure === null && !condition()) await new Promise<void>(resolve => this.#waiting.push(resolve))
+  async #taskEnd (): Promise<void> {
+    await new Promise<void>(resolve => this.#waiting.push(resolve))
+    this.#throwFailure()
+  }
+
+  #throwFailure (): void {
     const failure = this.#failure
     this.#failure = null
     if (failure !== null) throw failure.error

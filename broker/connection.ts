@@ -62,6 +62,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   readonly #out = new OutBuffer()
   readonly #room: Room = { publishes: 0, bytes: 0, idle: true }
   #halted = false
+  #ended = false
   #paused = false
   #pumping = false
   /** Whether something came since the last sweep, and when something came last, as far as the sweeps saw. */
@@ -83,7 +84,10 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     const socket = this.#socket
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.emit('drain'))
-    socket.on('end', () => this.emit('end'))
+    socket.on('end', () => {
+      this.#ended = true
+      this.#readOn()
+    })
     socket.on('error', (error: Error) => { if (this.listenerCount('error') > 0) this.emit('error', error) })
     socket.on('close', () => {
       this.destroyed = true
@@ -173,9 +177,16 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     this.#pumping = true
     while (!this.destroyed && this.#step());
     this.#pumping = false
-    if (this.#paused === this.#gate.stalled) return
-    this.#paused = this.#gate.stalled
-    if (this.#paused) this.#socket.pause()
+    this.#readOn()
+  }
+
+  /** Reads, or not, as the gate can take more. A client that has ended its side is told of when everything it sent is through. */
+  #readOn (): void {
+    const { stalled } = this.#gate
+    if (this.#ended && !stalled && !this.destroyed) this.emit('end')
+    if (this.#paused === stalled) return
+    this.#paused = stalled
+    if (stalled) this.#socket.pause()
     else this.#socket.resume()
   }
 

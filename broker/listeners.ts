@@ -29,7 +29,7 @@ export async function listen (broker: Pick<Broker, 'handle' | 'acceptFailed'>, {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   const loopback = isLoopback(host)
   if (!loopback && !anonymous) throw new IsobarError('ISO_LISTEN_ANONYMOUS', { detail: `ISOBAR_MQTT=${url} is not loopback, and ISOBAR_ANONYMOUS is not set` })
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }, socket => {
+  const server = createServer({ noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }, socket => {
     broker.handle(socket, { address: socket.remoteAddress ?? '', loopback })
   })
   try {

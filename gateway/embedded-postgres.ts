@@ -28,8 +28,8 @@ export interface EmbeddedPostgres {
   readonly url: string
   /** The server of this moment; another one after it died. */
   readonly pid: number
-  /** Stops the server in order. Takes `fastMs` (3 s) and a little at most; then the server is ended at once and recovers at its next start. */
-  close (fastMs?: number): Promise<void>
+  /** Stops the server in order. When that takes longer than `withinMs` (4 s), it is ended at once and recovers at its next start. */
+  close (withinMs?: number): Promise<void>
 }
 
 const restartDelay: RetryDelay = { firstMs: 200, maxMs: 10_000 }
@@ -51,7 +51,7 @@ export async function openEmbeddedPostgres ({ dir: folder, port: wishedPort, clo
   return {
     url: `postgresql://${databaseUser}:${password}@127.0.0.1:${port}/postgres`,
     get pid () { return supervisor.pid },
-    close: async (fastMs = 3_000) => await supervisor.close(fastMs)
+    close: async (withinMs = 4_000) => await supervisor.close(withinMs)
   }
 }
 
@@ -65,7 +65,7 @@ class Supervisor {
   readonly #closing = new AbortController()
   readonly #done: Promise<void>
   #server: PostgresServer
-  #fastMs = 0
+  #withinMs = 0
 
   constructor (options: ServerOptions, clock: Clock, server: PostgresServer) {
     this.#options = options
@@ -76,10 +76,10 @@ class Supervisor {
 
   get pid (): number { return this.#server.pid }
 
-  async close (fastMs: number): Promise<void> {
-    this.#fastMs = fastMs
+  async close (withinMs: number): Promise<void> {
+    this.#withinMs = withinMs
     this.#closing.abort()
-    await this.#server.stop(fastMs)
+    await this.#server.stop(withinMs)
     await this.#done
   }
 
@@ -91,7 +91,7 @@ class Supervisor {
       if (signal.aborted) return
       log.error({ how }, 'the embedded database has ended by itself; it is started again')
       for (let attempt = 0; !await this.#restarted(attempt); attempt++) if (signal.aborted) return
-      if (signal.aborted) return await this.#server.stop(this.#fastMs) // closed in the moment of the start
+      if (signal.aborted) return await this.#server.stop(this.#withinMs) // closed in the moment of the start
       log.info({ serverPid: this.pid }, 'the embedded database runs again')
     }
   }
@@ -100,6 +100,7 @@ class Supervisor {
     const { signal } = this.#closing
     try {
       await pause(attempt, restartDelay, this.#clock, signal)
+      await endLeftBehind(clusterFolder(this.#options.dir), this.#options.log)
       this.#server = await startServer({ ...this.#options, signal })
       return true
     } catch (err) {

@@ -19,7 +19,6 @@ export const settingsTable = {
   ISOBAR_GATEWAY: pattern('gateway.name', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').slice(0, 40) || 'gateway', /^[a-z0-9-]{1,40}$/, 'small letters, digits and -, at most 40', "The gateway's name; with a random id made once it names the origin of each row."),
   ISOBAR_LOG_LEVEL: choice('log.level', 'warn', logLevels, 'Least severe log line that is written.'),
   ISOBAR_ANONYMOUS: flag('access.anonymous', false, 'The network around the gateway is trusted: listeners beyond loopback accept clients without a login.'),
-  ISOBAR_OPERATORS: text('access.operators', '', 'User names, separated by commas, that may do everything.'),
 
   ISOBAR_INBOX_MAX_BYTES: bytes('inbox.maxBytes', '2GB', [64e3, 1e15], 'Most bytes of unsettled deliveries. At the limit journaled PUBLISHes wait for their PUBACK.'),
   ISOBAR_INBOX_MAX_AGE: duration('inbox.maxAgeMs', '30d', [1000, 3650 * 24 * hour], 'Greatest age of the oldest unsettled delivery. At the limit journaled PUBLISHes wait for their PUBACK.'),

@@ -15,8 +15,8 @@ export interface PostgresServer {
   readonly pid: number
   /** Resolves when it has ended, with how. */
   readonly ended: Promise<string>
-  /** Fast shutdown; immediate (safe, but with recovery at the next start) when that takes longer than `fastMs`. */
-  stop (fastMs: number): Promise<void>
+  /** Fast shutdown; in the last second of `withinMs` immediate shutdown, which is safe, but means recovery at the next start; then it is killed. */
+  stop (withinMs: number): Promise<void>
 }
 
 export interface ServerOptions {
@@ -31,6 +31,7 @@ export interface ServerOptions {
 
 const pollMs = 20
 const sayAfterMs = 5_000
+const immediateMs = 1_000
 const maxLogBytes = 1_000_000
 
 /** On the command line, so that they hold whatever postgresql.conf says. What is acknowledged as committed is on the disk. */
@@ -66,14 +67,18 @@ export async function startServer ({ binaries, runAs, dir, port, log, signal }: 
   const server: PostgresServer = {
     pid: child.pid ?? -1,
     ended,
-    stop: async fastMs => {
+    stop: async withinMs => {
+      const fastMs = Math.max(0, withinMs - immediateMs)
       child.kill('SIGINT')
-      const timer = setTimeout(() => {
-        log.warn({ fastMs }, 'the embedded database takes long to stop and is ended at once; it recovers at its next start')
-        child.kill('SIGQUIT')
-      }, fastMs)
+      const timers = [
+        setTimeout(() => {
+          log.warn({ fastMs }, 'the embedded database takes long to stop and is ended at once; it recovers at its next start')
+          child.kill('SIGQUIT')
+        }, fastMs),
+        setTimeout(() => child.kill('SIGKILL'), withinMs) // stopped by SIGSTOP, say
+      ]
       await ended
-      clearTimeout(timer)
+      timers.forEach(clearTimeout)
     }
   }
   try {

@@ -1,4 +1,8 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
 import t from 'tap'
+import { decodeBirth } from '../../schemas/birth.ts'
+import { encodeMirror } from '../../schemas/mirror.ts'
+import { gatewayStatusSchema } from '../../schemas/status.ts'
 import { telemetryRules } from '../../schemas/telemetry-decode.ts'
 import { Topics, type DeviceId } from '../../schemas/topics.ts'
 import { readDocs, sameLines } from '../helpers/docs.ts'
@@ -21,4 +25,11 @@ t.test('docs/WIRE.md names every topic', async t => {
   const builders = Object.getOwnPropertyNames(Topics.prototype).filter(name => !['constructor', 'parseJournaled'].includes(name))
   const names = [...builders.map(name => (topics as unknown as Record<string, (id: DeviceId) => string>)[name]!(id)), topics.gatewayStatus]
   t.same(names.filter(name => !lines.some(line => line.startsWith(`| \`${name}\``))), [])
+})
+
+t.test('the JSON of docs/WIRE.md is what the code writes and takes', async t => {
+  const [birth, mirror, status] = [...lines.join('\n').matchAll(/```json\n([^]*?)```/g)].map(([, json]) => json!.trim())
+  t.match(decodeBirth(Buffer.from(birth!)), { ok: true }, 'the birth')
+  t.equal(mirror, encodeMirror('bench-1' as DeviceId, golden[0]!.telemetry), 'the mirror of the golden bytes')
+  t.same([...TypeCompiler.Compile(gatewayStatusSchema).Errors(JSON.parse(status!))], [], 'the status')
 })

@@ -8,7 +8,7 @@ import mqtt, { type MqttClient } from 'mqtt'
 import pg from 'pg'
 import { openGateway, type Gateway } from '../../gateway/gateway.ts'
 import { clusterFolder } from '../../gateway/postgres/cluster.ts'
-import { readPidFile } from '../../gateway/postgres/left-behind.ts'
+import { readPidFile, servesFolder } from '../../gateway/postgres/left-behind.ts'
 import { realClock } from '../../lib/clock.ts'
 import { type Environment } from '../../lib/config.ts'
 import { createLog } from '../../lib/log.ts'
@@ -16,7 +16,7 @@ import { loadSettings } from '../../schemas/settings.ts'
 import { type GatewayStatus } from '../../schemas/status.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
 import { openTestDatabase } from '../helpers/database.ts'
-import { untilReady } from '../helpers/gateway.ts'
+import { startTestGateway, untilReady } from '../helpers/gateway.ts'
 
 const clock = realClock
 const log = createLog('silent')
@@ -28,13 +28,13 @@ async function dataFolder (t: Test): Promise<string> {
 }
 
 async function open (t: Test, dir: string, over: Environment = {}): Promise<Gateway> {
-  const gateway = await openGateway(loadSettings({ ISOBAR_DATA: dir, ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATABASE_PORT: '0', ISOBAR_INBOX_RESERVE: '0', ...over }), { clock, log })
+  const gateway = await openGateway(loadSettings({ ISOBAR_DATA: dir, ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATABASE_PORT: '0', ISOBAR_INBOX_RESERVE: '0', ISOBAR_LOG_LEVEL: 'silent', ...over }), { clock, log })
   t.teardown(async () => await gateway.close(2_000))
   return gateway
 }
 
-async function connect (t: Test, gateway: Gateway): Promise<MqttClient> {
-  const client = await mqtt.connectAsync(gateway.urls.mqtt, { clientId: 'dev-1', reconnectPeriod: 0 })
+async function connect (t: Test, url: string): Promise<MqttClient> {
+  const client = await mqtt.connectAsync(url, { clientId: 'dev-1', reconnectPeriod: 0 })
   t.teardown(async () => await client.endAsync(true))
   return client
 }
@@ -69,7 +69,7 @@ const count = 'select count(*)::int as rows, count(distinct seq)::int as seqs fr
 t.test('a reading that is acknowledged becomes a row, and status, metrics and topic say so', async t => {
   const gateway = await open(t, await dataFolder(t))
   await untilReady(gateway.urls.http)
-  const client = await connect(t, gateway)
+  const client = await connect(t, gateway.urls.mqtt)
   await publish(client, 0, 1)
   await until('it is stored', () => gateway.status().readings.stored === 1)
   t.match(await query(gateway.databaseUrl, 'select device_id, boot, seq, temperature_c, pressure_hpa from readings'), [{ device_id: 'dev-1', temperature_c: 21.5, pressure_hpa: 1013.25 }])
@@ -87,7 +87,7 @@ t.test('closing drains: what was acknowledged is in the table when the gateway h
   const dir = await dataFolder(t)
   const first = await open(t, dir)
   await untilReady(first.urls.http)
-  const client = await connect(t, first)
+  const client = await connect(t, first.urls.mqtt)
   await publish(client, 0, 500)
   const startedMs = performance.now()
   await first.close(4_000)
@@ -104,7 +104,7 @@ t.test('a gateway starts, acknowledges and holds while its database is away, and
   const database = await openTestDatabase(t)
   await database.stop()
   const gateway = await open(t, await dataFolder(t), { CRATE_URL: database.url })
-  const client = await connect(t, gateway)
+  const client = await connect(t, gateway.urls.mqtt)
   await publish(client, 0, 100)
   await until('it holds', () => gateway.status().state === 'held')
   const response = await fetch(`${gateway.urls.http}/readyz`)
@@ -121,7 +121,7 @@ t.test('a gateway starts, acknowledges and holds while its database is away, and
 t.test('an embedded database that dies under load is an outage like any other', async t => {
   const dir = await dataFolder(t)
   const gateway = await open(t, dir)
-  const client = await connect(t, gateway)
+  const client = await connect(t, gateway.urls.mqtt)
   await untilReady(gateway.urls.http)
   for (let n = 0; n < 20; n++) {
     await publish(client, n * 50, 50)
@@ -147,4 +147,23 @@ t.test('a start that fails closes what it had opened, and names the setting', as
   await t.rejects(open(t, dir, { ISOBAR_MQTT: `mqtt://127.0.0.1:${port}` }), { code: 'ISO_LISTEN_TAKEN', message: /ISOBAR_MQTT/ })
   t.equal(await readPidFile(clusterFolder(join(dir, 'postgres'))), null, 'no database is left')
   await open(t, dir) // and no lock
+})
+
+t.test('a gateway that is killed goes on with the same data on the same ports, and a signal ends it in order', async t => {
+  const gateway = await startTestGateway(t)
+  await publish(await connect(t, gateway.mqttUrl), 0, 300)
+  const left = await readPidFile(clusterFolder(join(gateway.dataDir, 'postgres')))
+  await gateway.kill('SIGKILL')
+  t.ok(await servesFolder(left!.pid, clusterFolder(join(gateway.dataDir, 'postgres'))), 'PostgreSQL lives on')
+
+  await gateway.restart()
+  await untilReady(gateway.httpUrl)
+  await publish(await connect(t, gateway.mqttUrl), 300, 200)
+  const startedMs = performance.now()
+  t.equal(await gateway.stop(), 0)
+  t.ok(performance.now() - startedMs < 5_000, `${Math.round(performance.now() - startedMs)} ms`)
+  t.equal(await readPidFile(clusterFolder(join(gateway.dataDir, 'postgres'))), null, 'the database has stopped in order')
+
+  await gateway.restart()
+  t.same(await query(gateway.databaseUrl, count), [{ rows: 500, seqs: 500 }])
 })
