@@ -10,14 +10,13 @@ import { type GatewayStatus } from '../schemas/status.ts'
 import { type BridgeThreadData } from '../schemas/thread.ts'
 import { Topics } from '../schemas/topics.ts'
 import { openBridgeThread } from './bridge-thread.ts'
+import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
 import { statusRoutes } from './http/api/status.ts'
 import { healthRoutes } from './http/health.ts'
 import { metricsRoutes } from './http/metrics.ts'
 import { openHttpServer } from './http/server.ts'
-import { Rates } from './rates.ts'
-import { causesOf, isReady, statusOf, type Cause } from './status.ts'
 import { openStatusTopic } from './status-topic.ts'
 
 /** A running gateway. */
@@ -52,8 +51,7 @@ const databaseStopMs = 1_500
  */
 export async function openGateway (settings: Settings, { clock, log, signal }: GatewayParts): Promise<Gateway> {
   const closers = new Closers()
-  const startedMs = clock.monotonicMs()
-  let closeByMs = startedMs
+  let closeByMs = clock.monotonicMs()
   const leftMs = (reserveMs = 0): number => Math.max(0, closeByMs - reserveMs - clock.monotonicMs())
   try {
     const topics = new Topics(settings.topics.root)
@@ -69,27 +67,20 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 
     const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, clock, log: log.child({ part: 'broker' }) }))
 
-    const rates = new Rates(clock)
-    const causes = (): Cause[] => causesOf({ inbox, bridge: bridge.status })
-    const status = (): GatewayStatus => statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - startedMs, inbox, bridge: bridge.status, perSecond: rates.perSecond() })
-    const look = (): GatewayStatus => {
-      const { received, stored, duplicate, dead } = inbox.totals()
-      rates.sample({ received, stored, settled: stored + duplicate + dead })
-      return status()
-    }
-    closers.add(openStatusTopic(look, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
+    const condition = new Condition({ inbox, bridge, clock })
+    closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
 
     const http = closers.add(await openHttpServer(settings.http, [
-      healthRoutes(causes),
-      metricsRoutes({ inbox, broker: () => broker.stats(), bridge, ready: () => isReady(causes()), now: () => clock.now() }),
-      statusRoutes(status)
+      healthRoutes(condition.causes),
+      metricsRoutes({ inbox, broker: broker.stats, bridge, ready: condition.isReady, now: clock.now }),
+      statusRoutes(condition.status)
     ], log.child({ part: 'http' })))
 
     const listener = closers.add(await listen(broker, { url: settings.mqtt.url, anonymous: settings.access.anonymous }))
     return {
       urls: { mqtt: listener.url, http: http.url },
       databaseUrl: database.url,
-      status,
+      status: condition.status,
       close: async deadlineMs => {
         closeByMs = clock.monotonicMs() + deadlineMs
         await closers.close()
@@ -97,7 +88,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     }
   } catch (error) {
     closeByMs = clock.monotonicMs() + databaseStopMs
-    await closers.close()
+    await closers.close().catch((err: unknown) => log.error({ err }, 'what a failed start had opened could not all be closed'))
     throw error
   }
 }

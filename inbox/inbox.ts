@@ -50,7 +50,7 @@ export interface Inbox {
   readonly full: InboxFull | null
   /**
    * Takes a delivery. `flushed` is called once it is on disk, in the order of the calls; while the inbox is full it waits. The payload must not
-   * change until then. What waits is in RAM, and bounded by who appends.
+   * change until then. What waits is in RAM, and bounded by who appends. @throws IsobarError ISO_INBOX_CLOSED
    */
   append (incoming: Incoming, flushed: () => void): void
   /**

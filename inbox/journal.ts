@@ -1,34 +1,21 @@
-import { statfs } from 'node:fs/promises'
-import { type Clock } from '../lib/clock.ts'
-import { IsobarError, textOf } from '../lib/errors.ts'
+import { IsobarError } from '../lib/errors.ts'
 import { type Closable } from '../lib/lifecycle.ts'
-import { type Logger } from '../lib/log.ts'
 import { type Counters, type Incoming, type Settled } from '../schemas/delivery.ts'
-import { GroupWriter, receivedAtOf } from '../schemas/delivery-bytes.ts'
+import { GroupWriter } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
-import { DeliveryAge } from './age.ts'
 import { DeviceCounters, type Totals } from './counters.ts'
-import { DiskFault } from './fault.ts'
-import { fullOf, roomBytes, type FullLimits, type InboxFull } from './full.ts'
+import { type InboxFull } from './full.ts'
 import { type Backlog, type Inbox, type InboxStats } from './inbox.ts'
-import { CommitError, type Store, type Summary } from './store.ts'
+import { Room, type RoomParts } from './room.ts'
+import { CommitError, type Summary } from './store.ts'
 import { prepare, type Transaction } from './transaction.ts'
 
 const watchIntervalMs = 1000
-const stalledMs = 10_000
-const maxGroupBytes = 1_048_576
-const minGroupBytes = 65_536
-const marginBytes = 262_144
 
-export interface JournalParts {
+export interface JournalParts extends RoomParts {
   readonly gatewayId: string
-  readonly dir: string
-  readonly store: Store
-  /** Closes what the journal was opened over, after it. */
+  /** Closes what the journal was opened over. */
   readonly closers: Closable
-  readonly limits: Omit<FullLimits, 'marginBytes'>
-  readonly clock: Clock
-  readonly log: Logger
 }
 
 interface Settlement {
@@ -45,23 +32,17 @@ interface Settlement {
 export class Journal implements Inbox {
   readonly gatewayId: string
   readonly #parts: JournalParts
-  readonly #limits: FullLimits
+  readonly #room: Room
   readonly #counters: DeviceCounters
   readonly #writer = new GroupWriter()
-  readonly #age: DeliveryAge
-  readonly #fault: DiskFault
-  readonly #appendedListeners: Array<() => void> = []
-  readonly #fullListeners: Array<(full: InboxFull | null) => void> = []
+  readonly #listeners: Array<() => void> = []
   readonly #stats = { commits: 0, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 }
   readonly #stop = new AbortController()
 
+  #summary: Summary
   #waiting: Incoming[] = []
   #flushed: Array<() => void> = []
   #settlements: Settlement[] = []
-  #summary: Summary
-  #oldest: { first: number, receivedAt: number } | null = null
-  #levels = { freeBytes: Number.POSITIVE_INFINITY, reusableBytes: 0, ageMs: 0 }
-  #full: InboxFull | null = null
   #turnScheduled = false
   #commit: Promise<void> | null = null
   #commitSinceMs = 0
@@ -70,18 +51,16 @@ export class Journal implements Inbox {
   constructor (parts: JournalParts) {
     this.gatewayId = parts.gatewayId
     this.#parts = parts
-    this.#limits = { ...parts.limits, marginBytes }
-    this.#summary = parts.store.summary()
+    this.#room = new Room(parts)
     this.#counters = new DeviceCounters(parts.store.counters())
-    this.#age = new DeliveryAge(parts.clock)
-    this.#fault = new DiskFault(parts.clock)
+    this.#summary = parts.store.summary()
   }
 
-  get full (): InboxFull | null { return this.#full }
+  get full (): InboxFull | null { return this.#room.full }
 
   append (incoming: Incoming, flushed: () => void): void {
     this.#assertOpen()
-    this.#age.received(incoming.receivedAt, this.#next)
+    this.#room.received(incoming.receivedAt, this.#next)
     this.#waiting.push(incoming)
     this.#flushed.push(flushed)
     this.#schedule()
@@ -96,18 +75,18 @@ export class Journal implements Inbox {
     })
   }
 
-  onAppended (listener: () => void): void { this.#appendedListeners.push(listener) }
-  onFullChanged (listener: (full: InboxFull | null) => void): void { this.#fullListeners.push(listener) }
+  onAppended (listener: () => void): void { this.#listeners.push(listener) }
+  onFullChanged (listener: (full: InboxFull | null) => void): void { this.#room.onChanged(listener) }
   counters (): ReadonlyMap<DeviceId, Counters> { return this.#counters.devices }
   totals (): Totals { return this.#counters.totals }
   stats (): InboxStats { return { ...this.#stats } }
 
   backlog (): Backlog {
     const { deliveries, bytes } = this.#summary
-    return { deliveries, readings: this.#counters.totals.pending, bytes, oldestAt: this.#findOldest()?.receivedAt ?? null }
+    return { deliveries, readings: this.#counters.totals.pending, bytes, oldestAt: this.#room.oldest()?.receivedAt ?? null }
   }
 
-  /** Looks at disk and clock now and from then on once a second. */
+  /** Looks at disk and clock, now and from then on once a second. */
   async open (): Promise<void> {
     await this.#look()
     this.#watching = this.#watch()
@@ -118,8 +97,8 @@ export class Journal implements Inbox {
     await this.#watching
     this.#start()
     while (this.#commit !== null) await this.#commit
-    if (this.#waiting.length > 0) this.#parts.log.warn({ deliveries: this.#waiting.length }, 'deliveries that were never acknowledged are given up')
-    this.#waiting = []
+    const givenUp = this.#waiting.splice(0).length
+    if (givenUp > 0) this.#parts.log.warn({ deliveries: givenUp }, 'deliveries that were never acknowledged are given up')
     for (const { reject } of this.#settlements.splice(0)) reject(new IsobarError('ISO_INBOX_CLOSED'))
     await this.#parts.closers.close()
   }
@@ -127,8 +106,13 @@ export class Journal implements Inbox {
   /** Number of the delivery that is appended next. */
   get #next (): number { return this.#summary.next + this.#waiting.length }
 
+  get #hasWork (): boolean {
+    const { mayAppend, maySettle, isProbe } = this.#room
+    return isProbe || (mayAppend && this.#waiting.length > 0) || (maySettle && this.#settlements.length > 0)
+  }
+
   #schedule (): void {
-    if (this.#turnScheduled || this.#commit !== null || !this.#hasWork()) return
+    if (this.#turnScheduled || this.#commit !== null || !this.#hasWork) return
     this.#turnScheduled = true
     setImmediate(() => {
       this.#turnScheduled = false
@@ -136,21 +120,13 @@ export class Journal implements Inbox {
     })
   }
 
-  get #mayAppend (): boolean { return this.#fault.isProbe || (this.#fault.mayAppend && this.#full === null) }
-
-  #hasWork (): boolean {
-    return this.#fault.isProbe || (this.#waiting.length > 0 && this.#mayAppend) || (this.#settlements.length > 0 && this.#fault.maySettle)
-  }
-
   #start (): void {
-    if (this.#commit !== null || !this.#hasWork()) return
-    const { store } = this.#parts
-    const waiting = this.#mayAppend ? this.#waiting : []
-    const settlements = this.#fault.maySettle ? this.#settlements.map(({ settled }) => settled) : []
-    store.refresh()
-    const transaction = prepare({ store, writer: this.#writer, summary: this.#summary, counters: this.#counters.draft(), maxGroupBytes: this.#groupBytes() }, waiting, settlements)
-    store.refresh() // no reader may hold old pages while the commit runs
-    this.#commitSinceMs = this.#parts.clock.monotonicMs()
+    if (this.#commit !== null || !this.#hasWork) return
+    const { store, clock } = this.#parts
+    const { mayAppend, maySettle, groupBytes } = this.#room
+    const parts = { store, writer: this.#writer, summary: this.#summary, counters: this.#counters.draft(), maxGroupBytes: groupBytes }
+    const transaction = prepare(parts, mayAppend ? this.#waiting : [], maySettle ? this.#settlements.map(({ settled }) => settled) : [])
+    this.#commitSinceMs = clock.monotonicMs()
     this.#commit = this.#run(transaction)
   }
 
@@ -159,7 +135,11 @@ export class Journal implements Inbox {
       await this.#parts.store.commit(transaction.changes)
     } catch (error) {
       if (!(error instanceof CommitError)) throw error
-      await this.#refused(transaction, error)
+      this.#stats.commitFailures++
+      await this.#room.refused(error, { appended: transaction.appended > 0, next: this.#next })
+      this.#commit = null
+      this.#judge()
+      this.#start()
       return
     }
     this.#commit = null
@@ -170,33 +150,22 @@ export class Journal implements Inbox {
 
   /** Takes what is durable out of what waits; returns what tells it. */
   #apply ({ appended, settlements, changes, counters, ignored, mismatched }: Transaction): () => void {
-    const { log } = this.#parts
     this.#waiting.splice(0, appended)
     const flushed = this.#flushed.splice(0, appended)
     const settled = this.#settlements.splice(0, settlements)
     this.#summary = changes.summary
     this.#counters.apply(counters)
-    this.#fault.succeeded()
+    this.#room.committed()
     this.#stats.commits++
     this.#stats.ignoredSettlements += ignored
     this.#stats.mismatchedSettlements += mismatched
-    if (mismatched > 0) log.error({ settlements: mismatched }, 'settlements do not fit their deliveries')
+    if (mismatched > 0) this.#parts.log.error({ settlements: mismatched }, 'settlements do not fit their deliveries')
     this.#judge()
     return () => {
-      if (appended > 0) for (const listener of this.#appendedListeners) listener()
+      if (appended > 0) for (const listener of this.#listeners) listener()
       for (const callback of flushed) callback()
       for (const { resolve } of settled) resolve()
     }
-  }
-
-  async #refused ({ appended }: Transaction, error: CommitError): Promise<void> {
-    await this.#measure()
-    this.#commit = null
-    this.#stats.commitFailures++
-    this.#fault.refused(`${error.message} (${textOf(error.cause)}; ${this.#levels.freeBytes} bytes are free)`, { appended: appended > 0, visible: error.visible })
-    this.#parts.log.error({ err: error, freeBytes: this.#levels.freeBytes }, 'the inbox could not be written')
-    this.#judge()
-    this.#start()
   }
 
   async #watch (): Promise<void> {
@@ -211,55 +180,13 @@ export class Journal implements Inbox {
   }
 
   async #look (): Promise<void> {
-    await this.#measure()
-    this.#fault.look(this.#roomBytes() >= marginBytes)
+    await this.#room.look(this.#next)
     this.#judge()
     this.#schedule()
   }
 
-  /** Asks the disk and the clock. Not before every commit: it costs more than one, and the reserve is there for what happens in between. */
-  async #measure (): Promise<void> {
-    const { store, dir, log } = this.#parts
-    this.#age.observe(this.#next)
-    const oldest = this.#findOldest()
-    const ageMs = oldest === null ? 0 : this.#age.oldestMs(oldest.first, oldest.receivedAt)
-    try {
-      const { bavail, bsize } = await statfs(dir)
-      this.#levels = { freeBytes: bavail * bsize, reusableBytes: store.reusableBytes(), ageMs }
-    } catch (error) {
-      log.error({ err: error }, 'the disk of the inbox does not say how full it is')
-      this.#levels = { ...this.#levels, ageMs }
-    }
-  }
-
   #judge (): void {
-    const was = this.#full
-    this.#full = fullOf({ ...this.#levels, bytes: this.#summary.bytes, fault: this.#stalled() ?? this.#fault.detail }, this.#limits, was)
-    if (was?.cause === this.#full?.cause) return
-    if (this.#full === null) this.#parts.log.info('the inbox takes deliveries again')
-    else this.#parts.log.warn({ full: this.#full }, 'the inbox is full: deliveries wait for their acknowledgement')
-    for (const listener of this.#fullListeners) listener(this.#full)
-  }
-
-  #roomBytes (): number { return roomBytes(this.#levels, this.#limits) }
-
-  /** How long a group may get: a commit should fit, and should not go far beyond the limit. */
-  #groupBytes (): number {
-    return Math.max(minGroupBytes, Math.min(maxGroupBytes, this.#limits.maxBytes / 8, this.#roomBytes() / 2))
-  }
-
-  #stalled (): string | null {
-    const forMs = this.#commit === null ? 0 : this.#parts.clock.monotonicMs() - this.#commitSinceMs
-    return forMs < stalledMs ? null : `the disk has not answered for ${Math.round(forMs / 1000)} s`
-  }
-
-  #findOldest (): { first: number, receivedAt: number } | null {
-    const { store } = this.#parts
-    store.refresh()
-    const first = store.firstGroup()
-    if (first === null) this.#oldest = null
-    else if (first !== this.#oldest?.first) this.#oldest = { first, receivedAt: receivedAtOf(store.groupAt(first)!.bytes) }
-    return this.#oldest
+    this.#room.judge(this.#summary.bytes, this.#commit === null ? 0 : this.#parts.clock.monotonicMs() - this.#commitSinceMs)
   }
 
   #assertOpen (): void {

@@ -118,7 +118,7 @@ async function holderOf (path: string): Promise<string | null> {
 async function listen (path: string): Promise<Server> {
   const server = createServer(socket => {
     socket.on('error', () => {}) // who asked has gone without waiting for the answer
-    socket.end(String(process.pid))
+    socket.end(String(process.pid), () => socket.destroy()) // who asked may keep its end open for ever
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -1,5 +1,5 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
-import { IsobarError } from '../lib/errors.ts'
+import { IsobarError, textOf } from '../lib/errors.ts'
 import { formatVersion } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { assertOpenable } from './data-file.ts'
@@ -37,7 +37,7 @@ export class CommitError extends Error {
   readonly visible: boolean
 
   constructor (visible: boolean, cause: unknown) {
-    super(visible ? 'the disk failed to flush a commit' : 'the disk refused a commit', { cause })
+    super(`${visible ? 'the disk failed to flush a commit; start the gateway again when the disk is in order' : 'the disk refused a commit'} (${textOf(cause)})`, { cause })
     this.visible = visible
   }
 }

@@ -30,11 +30,13 @@ export interface TransactionParts {
  * The bytes of the group are the writer's: they stay as they are until the next call.
  */
 export function prepare ({ store, writer, summary, counters, maxGroupBytes }: TransactionParts, waiting: readonly Incoming[], settlements: ReadonlyArray<readonly Settled[]>): Transaction {
+  store.refresh()
   const group = writeGroup(writer, waiting, maxGroupBytes)
   for (const { deviceId, readings, lastBoot, lastSeq } of writer.origins) {
     if (readings > 0) counters.received(deviceId, readings, lastBoot, lastSeq)
   }
   const { removed, partial, deliveries, bytes, ignored, mismatched } = planSettlement(store, settlements, counters)
+  store.refresh() // no page may be held while the commit runs
   return {
     changes: {
       appended: group === null ? null : { first: summary.next, bytes: group },

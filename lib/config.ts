@@ -41,10 +41,10 @@ export function namesFromFile (dir: string = process.cwd()): ReadonlySet<string>
 
 /**
  * Reads all settings of the table at once and freezes them.
- * @param prefix names with this prefix that the table does not know are faults too (a typing error must not pass for a default)
+ * @param own names of this form that the table does not know are faults too (a typing error must not pass for a default)
  * @throws IsobarError ISO_SETTING_INVALID naming every fault
  */
-export function readSettings<T extends SettingsTable> (table: T, env: Environment, prefix: string): ValuesOf<T> {
+export function readSettings<T extends SettingsTable> (table: T, env: Environment, own: RegExp): ValuesOf<T> {
   const faults: string[] = []
   const values = {}
   for (const [name, setting] of Object.entries(table)) {
@@ -56,7 +56,7 @@ export function readSettings<T extends SettingsTable> (table: T, env: Environmen
     }
   }
   for (const name of Object.keys(env)) {
-    if (name.startsWith(prefix) && !Object.hasOwn(table, name)) faults.push(`${name} is not a setting`)
+    if (own.test(name) && !Object.hasOwn(table, name)) faults.push(`${name} is not a setting`)
   }
   if (faults.length > 0) throw new IsobarError('ISO_SETTING_INVALID', { detail: faults.join('; ') })
   return deepFreeze(values) as ValuesOf<T>

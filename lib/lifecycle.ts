@@ -1,3 +1,5 @@
+import { realClock, type Clock } from './clock.ts'
+
 /** What was opened and has to be closed. */
 export interface Closable {
   close (): Promise<void> | void
@@ -34,13 +36,27 @@ export class Closers {
 }
 
 /**
+ * Signals so close together are one: Ctrl-C reaches a process from its terminal and once more through npm, and timeout(1) signals its child and then
+ * the group.
+ */
+const oneSignalMs = 500
+
+/**
  * The process's stop signals: `stop` aborts at the first SIGINT or SIGTERM (drain, then end), `force` at the second (end now).
  * Closing removes the handlers.
  */
-export function stopSignals (): { stop: AbortSignal, force: AbortSignal } & Closable {
+export function stopSignals (clock: Pick<Clock, 'monotonicMs'> = realClock): { stop: AbortSignal, force: AbortSignal } & Closable {
   const stop = new AbortController()
   const force = new AbortController()
-  const onSignal = (): void => (stop.signal.aborted ? force : stop).abort()
+  let firstMs = 0
+  const onSignal = (): void => {
+    if (!stop.signal.aborted) {
+      firstMs = clock.monotonicMs()
+      stop.abort()
+    } else if (clock.monotonicMs() - firstMs >= oneSignalMs) {
+      force.abort()
+    }
+  }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   return {

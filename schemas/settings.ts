@@ -57,5 +57,5 @@ export type Settings = ValuesOf<typeof settingsTable>
  * @throws IsobarError ISO_SETTING_INVALID naming every fault at once
  */
 export function loadSettings (env: Environment = environment()): Settings {
-  return readSettings(settingsTable, env, 'ISOBAR_')
+  return readSettings(settingsTable, env, /^ISOBAR_(?!TEST_)/) // ISOBAR_TEST_… is for the tests alone
 }

@@ -46,9 +46,10 @@ export async function endLeftBehind (cluster: string, log: Logger): Promise<void
     log.info({ otherPid: left.pid }, 'postmaster.pid names a process that is not the database; it is stale')
     await markStale(cluster)
   }
-  for (const pid of await processesOn(cluster)) {
+  const children = await processesOn(cluster)
+  await Promise.all(children.map(async pid => {
     if (!await hasEnded(pid, cluster, childMs)) await kill(pid, cluster, log)
-  }
+  }))
 }
 
 async function kill (pid: number, cluster: string, log: Logger): Promise<void> {

@@ -1,5 +1,5 @@
-import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { isLoopback, listen, type ListenSettings } from '../../broker/listeners.ts'
 import { openTestBroker } from '../helpers/broker.ts'
@@ -58,15 +58,10 @@ t.test('after close nobody new is let in, and those who are in go on', async t =
   await (await connect({ clientId: 'other' })).ping()
 })
 
-t.test('small packets are not held back by the operating system', async t => {
-  const sockets: Socket[] = []
-  const listener = await listen({ ...nobody, handle: socket => { sockets.push(socket as Socket) } }, on('mqtt://127.0.0.1:0'))
-  t.teardown(() => listener.close())
-  const before = await import('node:net')
-  const client = before.connect({ port: Number(new URL(listener.url).port), host: '127.0.0.1' })
-  await once(client, 'connect')
-  while (sockets.length === 0) await new Promise(resolve => setImmediate(resolve))
-  t.equal((sockets[0] as Socket & { [key: symbol]: unknown })[Object.getOwnPropertySymbols(sockets[0]!).find(symbol => symbol.description === 'kSetNoDelay')!], true)
-  client.destroy()
-  sockets[0]!.destroy()
+t.test('a failure to accept is counted, and the listener goes on', async t => {
+  const { broker, logged } = await openTestBroker(t)
+  broker.acceptFailed(new Error('EMFILE'))
+  broker.acceptFailed(new Error('EMFILE'))
+  t.equal(broker.stats().acceptFailures, 2)
+  t.equal(logged.length, 1)
 })

@@ -43,11 +43,10 @@ t.test('json shows every reading at receipt, before the disk has it and while th
 })
 
 t.test('json is written for those who listen, and for nobody else', async t => {
-  const { broker, connect } = await openTestBroker(t)
+  const { connect } = await openTestBroker(t)
   const subscriber = await connect({ clientId: 'sub' })
   await subscriber.subscribe(['iot/v1/dev-2/json', 0])
   const device = await connect({ clientId: 'dev-1' })
-  const before = broker.stats().bytesOut
   device.send(teleOf('dev-1', telemetryOf(0)), teleOf('dev-2', telemetryOf(1)), teleOf('dev-2', Buffer.from('no CBOR')))
   await device.take(3, 'puback')
   t.match(shown(await subscriber.next('publish')), [{ device_id: 'dev-2', seq: 1 }])
@@ -57,7 +56,6 @@ t.test('json is written for those who listen, and for nobody else', async t => {
   await device.next('puback')
   await subscriber.ping()
   t.equal(subscriber.received.filter(({ type }) => type === 'publish').length, 1)
-  t.ok(broker.stats().bytesOut > before)
 })
 
 t.test('last is rendered when somebody subscribes, retained, with the newest reading', async t => {

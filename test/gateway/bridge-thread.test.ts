@@ -88,7 +88,7 @@ t.test('the real bridge, dying again and again under load, writes every reading 
   const database = await openTestDatabase(t)
   const { inbox, bridge } = await open(t, dyingBridge, database.url)
   let seq = 0
-  while (bridge.restarts < 4) {
+  while (bridge.restarts < 3) {
     await append(inbox, seq, 200)
     seq += 200
     await clock.sleep(50)

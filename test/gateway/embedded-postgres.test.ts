@@ -137,6 +137,18 @@ t.test('a server that is killed is started again on the same port', async t => {
   t.same(await query(server.url, sum), [{ sum: 5050 }])
 })
 
+t.test('children that a killed server left frozen are not in the way', { skip: process.platform !== 'linux' && 'they are not found there' }, async t => {
+  const dir = await usedFolder(t)
+  const server = await open(t, dir)
+  await query(server.url, 'create table t as select generate_series(1, 100) n')
+  const { pid } = server
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ').map(Number)
+  for (const child of children) process.kill(child, 'SIGSTOP')
+  process.kill(pid, 'SIGKILL')
+  for (let attempt = 0; server.pid === pid && attempt < 500; attempt++) await realClock.sleep(20)
+  t.same(await query(server.url, sum), [{ sum: 5050 }])
+})
+
 t.test('a folder of another major version is refused in one sentence', async t => {
   const dir = await usedFolder(t)
   await writeFile(join(dir, 'cluster', 'PG_VERSION'), '17\n')

@@ -40,7 +40,7 @@ class Record {
 
 /** Runs the child on a folder, and kills it when so many deliveries were flushed. Returns the lines that it wrote. */
 async function killAfter (flushes: number, { dir, file, seed, firstMark }: { readonly dir: string, readonly file: string, readonly seed: number, readonly firstMark: number }): Promise<string[]> {
-  const child = spawn(process.execPath, [join(packageRoot, 'test/inbox/crash-child.mjs'), dir, file, String(seed), String(firstMark)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(packageRoot, 'test/fixtures/inbox/crash-child.mjs'), dir, file, String(seed), String(firstMark)], { stdio: ['ignore', 'pipe', 'inherit'] })
   let left = flushes
   child.stdout.on('data', (dots: Buffer) => {
     left -= dots.byteLength

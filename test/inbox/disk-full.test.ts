@@ -1,27 +1,41 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { textOf } from '../../lib/errors.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
 import { append, fullChanged, incoming, openTestInbox, openTestReader, readAll, settledAs } from '../helpers/inbox.ts'
 
-/** A disk of its own with so many bytes. */
-function mountDisk (t: Test, bytes: number): string {
-  const disk = t.testdir()
-  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', disk])
-  t.teardown(() => { execFileSync('umount', ['--lazy', disk]) })
-  return disk
+/** Mounts a disk of its own with so many bytes; returns its folder. */
+function mountDisk (bytes: number): string {
+  const folder = mkdtempSync(join(tmpdir(), 'isobar-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder], { stdio: 'pipe' })
+  } catch (error) {
+    rmdirSync(folder)
+    throw error
+  }
+  return folder
+}
+
+function unmountDisk (folder: string): void {
+  execFileSync('umount', ['--lazy', folder]) // a refused commit leaves the files open until the process ends
+  rmdirSync(folder)
+}
+
+function testDisk (t: Test, bytes: number): string {
+  const folder = mountDisk(bytes)
+  t.teardown(() => unmountDisk(folder))
+  return folder
 }
 
 function whyNoDisk (): string | false {
-  const disk = t.testdir()
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=65536', 'tmpfs', disk], { stdio: 'pipe' })
-    execFileSync('umount', [disk])
+    unmountDisk(mountDisk(65_536))
     return false
   } catch (error) {
-    return `a small disk cannot be mounted here: ${textOf(error).split('\n').at(-2) ?? ''}`
+    return `a small disk cannot be mounted here (${textOf(error).trim().split('\n').at(-1)})`
   }
 }
 
@@ -33,7 +47,7 @@ function freeBytes (disk: string): number {
 const skip = whyNoDisk()
 
 t.test('a disk that runs full stops acknowledgements, and settling makes room again', { skip }, async t => {
-  const dir = join(mountDisk(t, 6e6), 'inbox')
+  const dir = join(testDisk(t, 6e6), 'inbox')
   const inbox = await openTestInbox(t, { dir })
   const reader = openTestReader(t, dir)
   const flushed: number[] = []
@@ -41,13 +55,15 @@ t.test('a disk that runs full stops acknowledgements, and settling makes room ag
   const count = 600
   for (let i = 0; i < count; i++) inbox.append(incoming({ lastSeq: i, payload: new Uint8Array(20_000) }), () => flushed.push(i))
   await becameFull
-  t.match(inbox.full, { cause: 'disk', detail: /the disk refused a commit \(Input\/output error.*; \d+ bytes are free\)/ })
+  t.match(inbox.full, { cause: 'disk', detail: /the disk refused a commit \(.+\), \d+ bytes are free/ })
   t.equal(inbox.stats().commitFailures, 1)
   t.ok(flushed.length > 0 && flushed.length < 300)
   t.same(readAll(reader).map(({ number }) => number), flushed.map(i => i + 1), 'what is there is what was acknowledged')
+  let appended = (): void => {}
+  inbox.onAppended(() => appended())
   while (flushed.length < count) {
     const { deliveries } = reader.read(0, 300_000)
-    if (deliveries.length === 0) await new Promise<void>(resolve => inbox.append(incoming({ readings: 0 }), resolve)) // until it has looked at the disk
+    if (deliveries.length === 0) await new Promise<void>(resolve => { appended = resolve }) // it looks at the disk once a second
     await inbox.settle(deliveries.map(delivery => settledAs('stored', delivery)))
   }
   t.same(flushed, Array.from({ length: count }, (_, i) => i))
@@ -55,7 +71,7 @@ t.test('a disk that runs full stops acknowledgements, and settling makes room ag
 })
 
 t.test('a disk that others have filled: settlements wait as well, and are done when there is room', { skip }, async t => {
-  const disk = mountDisk(t, 4e6)
+  const disk = testDisk(t, 4e6)
   const dir = join(disk, 'inbox')
   const inbox = await openTestInbox(t, { dir })
   const devices = Array.from({ length: 2000 }, (_, i) => `dev-${i}`)
@@ -82,7 +98,7 @@ t.test('a disk that others have filled: settlements wait as well, and are done w
 })
 
 t.test('a new inbox on a full disk is refused, one that is there opens', { skip }, async t => {
-  const disk = mountDisk(t, 4e6)
+  const disk = testDisk(t, 4e6)
   const dir = join(disk, 'inbox')
   const first = await openTestInbox(t, { dir })
   await append(first)

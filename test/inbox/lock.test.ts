@@ -14,7 +14,7 @@ interface Holder {
 
 /** Another process that tries to take the lock, and keeps it when it gets it. */
 async function startHolder (t: Test, dir: string): Promise<Holder> {
-  const child = spawn(process.execPath, [join(packageRoot, 'test/inbox/lock-holder.mjs'), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(packageRoot, 'test/fixtures/inbox/lock-holder.mjs'), dir], { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
     child.kill(signal)

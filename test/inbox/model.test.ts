@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { seededRandom } from '../../bench/random.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { type InboxReader } from '../../inbox/reader.ts'
-import { type Counters, type FateKind, type Incoming, type Settled } from '../../schemas/delivery.ts'
+import { type Counters, type Incoming, type Settled } from '../../schemas/delivery.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
 import { incoming, openTestInbox, openTestReader, readAll, testInboxDir } from '../helpers/inbox.ts'
 
@@ -57,9 +57,9 @@ function drawIncoming (random: () => number): Incoming {
 }
 
 function drawSettled (random: () => number, number: number, { deviceId, readings }: Incoming): Settled {
-  const settled: Settled & Record<FateKind, number> = { number, deviceId, stored: 0, duplicate: 0, dead: 0 }
-  for (let reading = 0; reading < readings; reading++) settled[(['stored', 'duplicate', 'dead'] as const)[draw(random, 3)]!]++
-  return settled
+  const stored = draw(random, readings + 1)
+  const duplicate = draw(random, readings - stored + 1)
+  return { number, deviceId, stored, duplicate, dead: readings - stored - duplicate }
 }
 
 function drawSettlement (random: () => number, model: Model): Settled[] {

@@ -13,7 +13,7 @@ interface Read { readonly number: number, readonly deviceId: DeviceId, readonly 
 type FromWorker = { readonly deliveries: readonly Read[] } | { readonly counters: ReadonlyArray<[DeviceId, Counters]> }
 
 function startReaderThread (t: Test, dir: string): Worker {
-  const worker = new Worker(join(packageRoot, 'test/inbox/reader-worker.mjs'), { workerData: { dir }, execArgv: [] })
+  const worker = new Worker(join(packageRoot, 'test/fixtures/inbox/reader-worker.mjs'), { workerData: { dir }, execArgv: [] })
   t.teardown(async () => { await worker.terminate() })
   return worker
 }
@@ -43,6 +43,10 @@ t.test('reading goes from number to number, in whole groups, and says where to g
   await inbox.settle([8, 9, 10, 12].map(number => settledAs('stored', { number, deviceId: 'dev-1' as DeviceId, readings: 1 })))
   t.same(numbers(8, 1), [[11, 13, 14, 15], 16], 'a group of which nothing is left to read counts nothing')
   t.same(numbers(2, 1), [[2, 3, 4, 5, 6, 7], 11])
+})
+
+t.test('a folder without an inbox cannot be read', async t => {
+  t.throws(() => openTestReader(t, testInboxDir(t)), /ENOENT|No such file/)
 })
 
 t.test('payloads stay as they are when the inbox goes on', async t => {

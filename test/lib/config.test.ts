@@ -22,7 +22,7 @@ function read (name: keyof typeof table, value: string): unknown {
 }
 
 t.test('without any variable every setting has its default', async t => {
-  t.same(readSettings(table, {}, 'APP_'), {
+  t.same(readSettings(table, {}, /^APP_/), {
     name: undefined,
     http: { token: undefined },
     log: { level: 'info' },
@@ -34,17 +34,17 @@ t.test('without any variable every setting has its default', async t => {
 })
 
 t.test('an empty variable counts as not set', async t => {
-  t.equal(readSettings(table, { APP_ROWS: '' }, 'APP_').batch.maxRows, 100)
+  t.equal(readSettings(table, { APP_ROWS: '' }, /^APP_/).batch.maxRows, 100)
 })
 
 t.test('the values are frozen to their depth', async t => {
-  const settings = readSettings(table, {}, 'APP_') as { batch: { maxRows: number } }
+  const settings = readSettings(table, {}, /^APP_/) as { batch: { maxRows: number } }
   t.throws(() => { settings.batch.maxRows = 1 }, TypeError)
 })
 
 t.test('all faults are named at once, with what was expected and what was given', async t => {
   const env = { APP_LEVEL: 'loud', APP_ROWS: '501', APP_AGE: '5 minutes', APP_BYTES: '1TB', APP_OPEN: 'yes', APP_ROOT: 'A', APP_DATABASE: 'http://user:pass@host' }
-  t.throws(() => readSettings(table, env, 'APP_'), {
+  t.throws(() => readSettings(table, env, /^APP_/), {
     code: 'ISO_SETTING_INVALID',
     message: 'settings are not valid: ' + [
       'APP_LEVEL must be one of info, warn, not "loud"',
@@ -60,7 +60,7 @@ t.test('all faults are named at once, with what was expected and what was given'
 
 t.test('a name with the prefix that the table does not know is a fault, others are not', async t => {
   for (const name of ['APP_ROWZ', 'APP_toString']) {
-    t.throws(() => readSettings(table, { [name]: '5', PATH: '/bin' }, 'APP_'), { code: 'ISO_SETTING_INVALID', message: `settings are not valid: ${name} is not a setting` })
+    t.throws(() => readSettings(table, { [name]: '5', PATH: '/bin' }, /^APP_/), { code: 'ISO_SETTING_INVALID', message: `settings are not valid: ${name} is not a setting` })
   }
 })
 

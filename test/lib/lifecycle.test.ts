@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { aborted, Closers, stopSignals } from '../../lib/lifecycle.ts'
+import { createTestClock } from '../helpers/clock.ts'
 
 t.test('what was opened last is closed first, one after the other', async t => {
   const closed: string[] = []
@@ -38,7 +40,8 @@ t.test('closing again closes nothing twice', async t => {
 
 t.test('the first signal asks to stop, the second forces it, and a close takes the handlers away', async t => {
   const before = process.listenerCount('SIGTERM')
-  const signals = stopSignals()
+  const clock = createTestClock()
+  const signals = stopSignals(clock)
   const awake = setInterval(() => {}, 1000) // waiting for a signal keeps no process alive
   t.teardown(() => {
     clearInterval(awake)
@@ -46,7 +49,11 @@ t.test('the first signal asks to stop, the second forces it, and a close takes t
   })
   process.kill(process.pid, 'SIGTERM')
   await aborted(signals.stop)
-  t.notOk(signals.force.aborted)
+  const echo = once(process, 'SIGINT')
+  process.kill(process.pid, 'SIGINT')
+  await echo
+  t.notOk(signals.force.aborted, 'one that follows at once is the same: a terminal and npm both pass it on')
+  await clock.advance(500)
   process.kill(process.pid, 'SIGINT')
   await aborted(signals.force)
   await signals.close()

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { openDatabase, type Database } from '../../bridge/database.ts'
+import { migrate, schemaVersion } from '../../bridge/migrate.ts'
+import { createLog } from '../../lib/log.ts'
+import { packageRoot } from '../../lib/package.ts'
+import { openTestDatabase } from '../helpers/database.ts'
+import { createTestLog } from '../helpers/log.ts'
+
+const log = createLog('silent')
+const tables = ['books', 'dead_letters', 'devices', 'placements', 'readings', 'schema_version']
+const views = ['books_total', 'gaps', 'readings_hourly', 'readings_placed', 'readings_sea_level']
+
+t.test('migrations on PostgreSQL', async t => {
+  const { url } = await openTestDatabase(t)
+  let schemas = 0
+  const open = async (t: Test, over: { url?: string, schema?: string } = {}): Promise<Database> => {
+    const database = await openDatabase({ url, schema: `migrate_${++schemas}`, statementTimeoutMs: 30_000, poolSize: 2, ...over }, log)
+    t.teardown(() => database.close())
+    return database
+  }
+  const relations = async ({ query, schema }: Database, type: string): Promise<string[]> =>
+    (await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1 AND table_type = $2 ORDER BY 1', [schema, type])).rows.map(row => row.table_name)
+
+  t.test('an empty database gets all tables and views, and the version', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    t.strictSame(await relations(database, 'BASE TABLE'), tables)
+    t.strictSame(await relations(database, 'VIEW'), views)
+    t.match((await database.query(`SELECT * FROM ${database.table('schema_version')}`)).rows, [{ version: schemaVersion }])
+  })
+
+  t.test('a second run changes nothing and says nothing', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    const oid = async (): Promise<unknown> => (await database.query("SELECT 'gaps'::regclass::oid::integer AS oid".replace('gaps', database.table('gaps')))).rows
+    const before = await oid()
+    const second = createTestLog()
+    await migrate(database, second.log)
+    t.strictSame(await oid(), before, 'the views are the same ones')
+    t.strictSame(second.lines, [])
+  })
+
+  t.test('many at the same time do no harm', async t => {
+    const databases = await Promise.all(Array.from({ length: 6 }, async () => await open(t, { schema: 'migrate_together' })))
+    await Promise.all(databases.map(async database => await migrate(database, log)))
+    t.strictSame(await relations(databases[0]!, 'VIEW'), views)
+  })
+
+  t.test('what somebody dropped is made again, and rows stay', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    await database.query(`INSERT INTO ${database.table('placements')} (device_id, valid_from) VALUES ('dev-1', now())`)
+    await database.query(`DROP VIEW ${database.table('gaps')}`)
+    await database.query(`DROP TABLE ${database.table('devices')}`)
+    await migrate(database, log)
+    t.strictSame(await relations(database, 'BASE TABLE'), tables)
+    t.strictSame(await relations(database, 'VIEW'), views)
+    t.equal((await database.query(`SELECT * FROM ${database.table('placements')}`)).rowCount, 1)
+  })
+
+  t.test('views of an older version are made anew, whatever their columns were', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    await database.query(`DELETE FROM ${database.table('schema_version')}`)
+    await database.query(`DROP VIEW ${database.table('books_total')}`)
+    await database.query(`CREATE VIEW ${database.table('books_total')} AS SELECT 1 AS other`)
+    await migrate(database, log)
+    t.equal((await database.query(`SELECT received FROM ${database.table('books_total')}`)).rowCount, 0)
+  })
+
+  t.test('a database of a newer version is left as it is', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    await database.query(`INSERT INTO ${database.table('schema_version')} VALUES (${schemaVersion + 1}, '99.0.0', now())`)
+    await database.query(`DROP VIEW ${database.table('gaps')}`)
+    await migrate(database, log)
+    t.strictSame(await relations(database, 'VIEW'), views.filter(view => view !== 'gaps'))
+  })
+
+  t.test('a user without the right to make tables may run on tables that are there', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    await database.query(`CREATE ROLE writer LOGIN PASSWORD 'w'; GRANT USAGE ON SCHEMA "${database.schema}" TO writer; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA "${database.schema}" TO writer`)
+    const asWriter = new URL(url)
+    asWriter.username = 'writer'
+    asWriter.password = 'w'
+    await migrate(await open(t, { url: asWriter.href, schema: database.schema }), log)
+    await t.rejects(migrate(await open(t, { url: asWriter.href, schema: 'another' }), log), { code: 'ISO_DATABASE_MIGRATE', message: /permission denied/ })
+  })
+
+  t.test('a statement that fails names its file, and nothing of the others stays', async t => {
+    const database = await open(t)
+    await database.query(`CREATE SCHEMA "${database.schema}"; CREATE TABLE ${database.table('gaps')} (x integer)`)
+    await t.rejects(migrate(database, log), { code: 'ISO_DATABASE_MIGRATE', message: /gaps/ })
+    t.strictSame(await relations(database, 'BASE TABLE'), ['gaps'])
+  })
+})
+
+t.test('every change of schemas/sql raises its version', async t => {
+  const hash = createHash('sha256')
+  for (const dialect of ['crate', 'postgres']) {
+    const dir = join(packageRoot, 'schemas', 'sql', dialect)
+    for (const file of readdirSync(dir).sort()) hash.update(file).update(readFileSync(join(dir, file), 'utf8').replaceAll(/^--.*\n/gm, ''))
+  }
+  t.strictSame([schemaVersion, hash.digest('hex').slice(0, 16)], [1, 'HASH'], 'raise schemaVersion in bridge/migrate.ts, then write the new digest here')
+})
+
+t.test('both dialects have the same tables and views', async t => {
+  const files = (dialect: string): string[] => readdirSync(join(packageRoot, 'schemas', 'sql', dialect)).sort()
+  t.strictSame(files('crate'), files('postgres'))
+})
