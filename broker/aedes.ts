@@ -20,6 +20,8 @@ export interface AedesHooks {
   /** A filter is listened to, or not any more; `subscription` names it. */
   subscribed (filter: string, subscription: object): void
   unsubscribed (subscription: object): void
+  /** A connection ends with an error, of its socket or of a packet that Aedes refuses. Called again for each answer that can't go out any more. */
+  failed (connection: Connection, error: Error): void
   /** Aedes publishes this QoS 2 packet: it has its place among the published. */
   publishing (connection: Connection, packet: InPublish): void
 }
@@ -41,8 +43,8 @@ export interface CuredAedes {
 
 /** Longer than anybody waits: Aedes' own timers are off. The gate keeps the deadlines, and the cap on what waits for a subscriber replaces `drainTimeout`. */
 const neverMs = 0x7fff_ffff
-/** QoS 2 packets of one client between PUBREC and PUBREL. */
-const maxInflightInbound = 100
+/** QoS 2 packets of one client between PUBREC and PUBREL; one that sends more is closed. Of each only the id is kept. */
+const maxInflightInbound = 1000
 const maxTopicLevels = 16
 const notAuthorised = 5
 
@@ -56,7 +58,10 @@ interface AedesInternals {
   subscribe (filter: string, deliver: object, done: Done): void
   unsubscribe (filter: string, deliver: object, done: Done): void
   readonly mq: { emit (packet: object, done: Done): void, readonly closed: boolean }
-  readonly persistence: { incomingGetPacket (client: Client, packet: InPublish): Promise<unknown> }
+  readonly persistence: {
+    incomingGetPacket (client: Client, packet: InPublish): Promise<unknown>
+    incomingStorePacket (client: Client, packet: InPublish): Promise<void>
+  }
 }
 interface ClientInternals {
   readonly _parser: { parse (bytes: Buffer): number }
@@ -93,8 +98,8 @@ export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredA
   const internals = aedes as unknown as AedesInternals
   const queue = cure(internals, hooks)
   aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
-  aedes.on('clientError', (client, err) => log.debug({ err, clientId: client.id }, 'a client failed'))
-  aedes.on('connectionError', (client, err) => log.debug({ err, address: connectionOf(client).peer.address }, 'a connection failed before its login'))
+  aedes.on('clientError', (client, err) => hooks.failed(connectionOf(client), err))
+  aedes.on('connectionError', (client, err) => hooks.failed(connectionOf(client), err))
   ;(aedes as EventEmitter).on('error', err => log.error({ err }, 'the broker failed'))
 
   return {
@@ -133,6 +138,8 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
     emit(packet, nothing)
     done()
   }
+  const store = aedes.persistence.incomingStorePacket.bind(aedes.persistence)
+  aedes.persistence.incomingStorePacket = async (client, packet) => await store(client, { ...packet, payload: noBytes }) // only its id is asked for
   const subscribe = aedes.subscribe.bind(aedes)
   aedes.subscribe = (filter, deliver, done) => {
     hooks.subscribed(filter, deliver)
@@ -156,5 +163,7 @@ function adopt (connection: Connection, packet: ConnectPacket): void {
 function connectionOf (client: Client): Connection {
   return client.conn as unknown as Connection
 }
+
+const noBytes = Buffer.alloc(0)
 
 function nothing (): void {}

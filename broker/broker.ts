@@ -58,7 +58,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
   const orphans = { clientId: null, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const aedes = await openAedes(createHooks({ admission, interest, mirror, stats, orphans }), log)
+  const aedes = await openAedes(createHooks({ admission, interest, mirror, stats, log, orphans }), log)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => { for (const connection of connections) connection.sweep(clock.monotonicMs()) })
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
@@ -119,12 +119,13 @@ interface HookParts {
   readonly interest: Interest
   readonly mirror: Mirror
   readonly stats: BrokerStats
+  readonly log: Logger
   /** Whom wills belong to whose client was never here. */
   readonly orphans: Origin
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, interest, mirror, stats, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, interest, mirror, stats, log, orphans }: HookParts): AedesHooks {
   return {
     login: (_connection, willTopic) => {
       if (willTopic?.startsWith('$') !== true) return true
@@ -146,6 +147,12 @@ function createHooks ({ admission, interest, mirror, stats, orphans }: HookParts
     },
     subscribed: (filter, subscription) => interest.add(filter, subscription),
     unsubscribed: subscription => interest.remove(subscription),
+    failed: (connection, err) => {
+      if (connection.failed) return
+      connection.failed = true
+      stats.failedConnections++
+      log.debug({ err, address: connection.peer.address, clientId: connection.clientId }, 'a connection failed')
+    },
     publishing: (connection, packet) => connection.release.published(packet)
   }
 }

@@ -50,6 +50,8 @@ export interface ConnectionParts {
 export class Connection extends EventEmitter implements AtTurnEnd {
   destroyed = false
   due = false
+  /** Whether its error was told. */
+  failed = false
   /** From the CONNECT; 0 without keep alive. */
   keepaliveMs = 0
   clientId: string | null = null

@@ -5,6 +5,8 @@ export interface BrokerStats {
   /** Open connections, now. */
   connections: number
   connectionsTotal: number
+  /** Connections that ended with an error: of the socket, or of a packet that Aedes refused. */
+  failedConnections: number
   /** Connections that the operating system could not give us, as when no file descriptor is left. */
   acceptFailures: number
   bytesIn: number
@@ -40,6 +42,7 @@ export function createStats (): BrokerStats {
   return {
     connections: 0,
     connectionsTotal: 0,
+    failedConnections: 0,
     acceptFailures: 0,
     bytesIn: 0,
     bytesOut: 0,

@@ -2,19 +2,19 @@ import type { GatewayStatus } from '../schemas/status.ts'
 import { printable } from './escape.ts'
 
 /**
- * The quiet line of a running gateway: what comes in, what the database has, what waits; and the cause when not all is well.
- * `14:02:10  ok  3.0 readings/s in  120 stored  0 duplicate  0 dead  backlog 0`
+ * The quiet line of a running gateway: what comes in, what the database has, what waits; duplicates and dead ones when there are any, and the cause
+ * when not all is well. `14:02:10  ok  3.0 readings/s in  120 stored  backlog 0`
  */
 export function statusLine ({ at, state, cause, readings, perSecond, backlog }: GatewayStatus): string {
-  const eta = backlog.etaS === null || backlog.readings === 0 ? '' : `, ${Math.ceil(backlog.etaS)} s to go`
+  const { stored, duplicate, dead } = readings
   return [
     timeOfDay(at),
     state,
     `${perSecond.toFixed(1)} readings/s in`,
-    `${readings.stored} stored`,
-    `${readings.duplicate} duplicate`,
-    `${readings.dead} dead`,
-    `backlog ${backlog.readings}${eta}`,
+    `${stored} stored`,
+    ...(duplicate === 0 ? [] : [`${duplicate} duplicate`]),
+    ...(dead === 0 ? [] : [`${dead} dead`]),
+    `backlog ${backlog.readings}${backlog.etaS === null || backlog.etaS === 0 ? '' : ` (${Math.ceil(backlog.etaS)} s to go)`}`,
     ...(cause === null ? [] : [printable(cause)])
   ].join('  ')
 }

@@ -2,12 +2,12 @@ import { isReady, type Cause } from '../status.ts'
 import { type Routes } from './server.ts'
 
 /**
- * `/healthz`: the process answers. `/readyz`: it does all of its work, or 503 with every cause by name. A gateway that is not ready for its
+ * `/healthz`: the process answers, for container and load balancer without a token. `/readyz`: it does all of its work, or 503 with every cause by name. A gateway that is not ready for its
  * database still takes readings in and acknowledges them, unless a cause is `inbox-full`.
  */
 export function healthRoutes (causes: () => readonly Cause[]): Routes {
   return server => {
-    server.get('/healthz', async () => ({ healthy: true }))
+    server.get('/healthz', { config: { open: true } }, async () => ({ healthy: true }))
     server.get('/readyz', async (_request, reply) => {
       const now = causes()
       const ready = isReady(now)

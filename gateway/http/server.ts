@@ -13,6 +13,13 @@ export interface HttpSettings {
   readonly token: string | undefined
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered to anybody, under any name: it tells nothing. */
+    open?: boolean
+  }
+}
+
 /** A group of routes, added to the server before it listens. */
 export type Routes = (server: FastifyInstance) => void
 
@@ -29,7 +36,7 @@ const responseHeaders = {
 }
 
 /**
- * Listens for HTTP. Every request passes the Host check, and the token when there is one.
+ * Listens for HTTP. Every request passes the Host check, and the token when there is one, but for routes that are `open`.
  * @returns the URL with the real port. `close` ends connections that still have a request under way.
  * @throws IsobarError ISO_HTTP_TOKEN beyond loopback without a token; ISO_LISTEN_TAKEN, ISO_LISTEN_REFUSED naming ISOBAR_HTTP
  */
@@ -50,6 +57,7 @@ function addGuards (server: FastifyInstance, ownHost: string, token: string | un
   const isToken = token === undefined ? () => true : createTokenCheck(token)
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(responseHeaders)
+    if (request.routeOptions.config.open === true) return
     if (!isOwnHost(request.headers.host, ownHost)) return await reply.code(421).send({ error: 'this server does not go by that name; use its address, or the host of ISOBAR_HTTP' })
     if (!isToken(request.headers.authorization)) return await reply.code(401).header('www-authenticate', 'Bearer').send({ error: 'the token of ISOBAR_HTTP_TOKEN is needed, as `Authorization: Bearer <token>`' })
   })

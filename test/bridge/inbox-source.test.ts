@@ -67,10 +67,8 @@ t.test('a new one begins with what is not settled, and knows when it has read al
 t.test('an empty chunk comes when the reader\'s time has come', async t => {
   const { source, stop } = await openSource(t)
   const startedMs = performance.now()
-  for await (const chunk of source.read(stop.signal, { untilDueMs: () => 50, full: () => false })) {
-    t.strictSame(chunk, [])
-    break
-  }
+  const { value } = await source.read(stop.signal, { untilDueMs: () => 50, full: () => false })[Symbol.asyncIterator]().next()
+  t.strictSame(value, [])
   t.ok(performance.now() - startedMs >= 45)
 })
 

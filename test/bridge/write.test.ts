@@ -1,11 +1,12 @@
 import t from 'tap'
+import { type OpenRow } from '../../bridge/enrich.ts'
 import { stored, type Fate } from '../../bridge/fate.ts'
 import { write } from '../../bridge/write.ts'
-import { openRow, openRows, placedOf, teleDelivery } from '../helpers/bridge.ts'
+import { openRow, placedOf, teleDelivery } from '../helpers/bridge.ts'
 
 const dead: Fate = { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: 'no' }
 const held: Fate = { kind: 'held', cause: { code: 'ISO_WRITE_ROW_DROPPED', message: 'no' } }
-const item = (...rows: ReturnType<typeof openRows>) => placedOf(teleDelivery(), rows)
+const item = (...rows: OpenRow[]) => placedOf(teleDelivery(), rows)
 
 t.test('rows are sent in the order of their keys, each key once', async t => {
   const rows = [openRow({ deviceId: 'dev-2' }), openRow({ seq: 1 }), openRow({ seq: 0 }), openRow({ seq: 1, delivery: 2 }), openRow({ seq: 0, boot: 6 })]

@@ -70,15 +70,21 @@ export function placedOf (delivery: Delivery, rows: readonly OpenRow[], over: Pa
 
 let schemas = 0
 
-/** A database with the tables, in a schema of its own. */
+/** A database with the tables, in a schema of its own. It is taken away from a CrateDB; a PostgreSQL goes with its test file. */
 export async function openTestSchema (t: Test, url: string): Promise<Database> {
   const log = createLog('silent')
   const database = await openDatabase({ url, schema: `bridge_${process.pid}_${++schemas}`, statementTimeoutMs: 30_000, poolSize: 6 }, log)
   t.teardown(async () => {
+    if (database.dialect.name === 'crate') await dropAll(database)
     await database.close()
   })
   await migrate(database, log)
   return database
+}
+
+async function dropAll ({ query, schema, table }: Database): Promise<void> {
+  const { rows } = await query<{ table_name: string, table_type: string }>('SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = $1', [schema])
+  for (const { table_name: name, table_type: type } of rows) await query(`DROP ${type === 'VIEW' ? 'VIEW' : 'TABLE'} IF EXISTS ${table(name)}`)
 }
 
 /** The rows of a query, after everything written before is visible. */

@@ -44,8 +44,19 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
       const row = openRow({ deviceId: 'dev-3', boot: 4_294_967_295, seq: 4_294_967_294, ts: testNow + 7, temperatureC: -5.2, pressureHpa: null, quality: 9, flags: 127, site: 'a "b" \\ {c}', room: '', altitudeM: 1.5, delivery: 2 ** 53 - 1 })
       t.equal(await readings.insert([row]), 1)
       t.match(await select(database, 'readings', '*', "WHERE device_id = 'dev-3'"), [{
-        ts: new Date(row.ts), boot: row.boot, seq: row.seq, received_at: new Date(row.receivedAt), temperature_c: -5.2, pressure_hpa: null, quality: 9, flags: 127,
-        site: 'a "b" \\ {c}', room: '', altitude_m: 1.5, gateway: row.gateway, delivery: row.delivery
+        ts: new Date(row.ts),
+        boot: row.boot,
+        seq: row.seq,
+        received_at: new Date(row.receivedAt),
+        temperature_c: -5.2,
+        pressure_hpa: null,
+        quality: 9,
+        flags: 127,
+        site: 'a "b" \\ {c}',
+        room: '',
+        altitude_m: 1.5,
+        gateway: row.gateway,
+        delivery: row.delivery
       }])
     })
   })

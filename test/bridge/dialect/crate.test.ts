@@ -26,7 +26,7 @@ const faults: ReadonlyArray<readonly [code: string, message: string, kind: strin
   ['XX000', "The relation \"doc.readings\" doesn't support or allow INSERT operations", 'config', 'ISO_DATABASE_READ_ONLY'],
   ['XX000', 'Validation Failed: 1: this action would add [8] total shards, but this cluster currently has [1000]/[1000] maximum shards open;', 'config', 'ISO_DATABASE_FULL'],
   ['XX000', "Missing 'DML' privilege for user 'gw'", 'config', 'ISO_DATABASE_PRIVILEGE'],
-  ['XX000', "Number of conflict targets ([device_id]) did not match the number of primary key columns ([device_id, ts])", 'config', 'ISO_DATABASE_SETUP'],
+  ['XX000', 'Number of conflict targets ([device_id]) did not match the number of primary key columns ([device_id, ts])', 'config', 'ISO_DATABASE_SETUP'],
   ['XX000', 'Column `ts` is required but is missing from the insert statement', 'config', 'ISO_DATABASE_SETUP'],
   ['XX000', 'Updating a primary key is not supported', 'config', 'ISO_DATABASE_SETUP'],
   ['XX000', 'Statement exceeds `statement_max_length` (262144 allowed, 300000 provided).', 'config', 'ISO_DATABASE_SETUP'],

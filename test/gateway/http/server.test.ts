@@ -9,6 +9,7 @@ const log = createLog('silent')
 
 const routes: Routes = server => {
   server.get('/answer', async () => ({ answer: 42 }))
+  server.get('/open', { config: { open: true } }, async () => ({ open: true }))
   server.post('/echo', async request => request.body)
   server.get('/broken', async () => { throw new Error('secret detail') })
 }
@@ -46,6 +47,11 @@ t.test('where there is a token, only requests that carry it pass', async t => {
   t.equal(await statusFor(`${url}/answer`, { authorization: 'Basic right' }), 401)
   t.equal(await statusFor(`${url}/answer`, {}), 401)
   t.equal(await statusFor(`${url}/nothing`, {}), 401, 'also where there is nothing')
+})
+
+t.test('an open route is answered without a token, under any name', async t => {
+  const url = await open(t, { token: 'right' })
+  t.equal(await statusFor(`${url}/open`, { host: 'balancer.example' }), 200)
 })
 
 t.test('a request under a foreign name is refused, whatever that name points to', async t => {
