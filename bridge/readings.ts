@@ -20,18 +20,13 @@ export interface Origin {
 const names = columns.map(({ name }) => name).join(', ')
 const arrays = columns.map(({ type }, n) => `$${n + 1}::${type}[]`).join(', ')
 const values = columns.map(({ type }, n) => `$${n + 1}::${type}`).join(', ')
-const keyNames = keyColumns.map(({ name }) => name).join(', ')
-const keyArrays = keyColumns.map(({ type }, n) => `$${n + 2}::${type}[]`).join(', ')
-const keysEqual = keyColumns.map(({ name }) => `r.${name} = k.${name}`).join(' AND ')
 
 export function createReadings ({ dialect, table, query }: Database): Readings {
   const readings = table('readings')
   const onConflict = `ON CONFLICT (${dialect.readingsKey.join(', ')}) DO NOTHING`
   const insert = `INSERT INTO ${readings} (${names}) (SELECT u.* FROM unnest(${arrays}) AS u (${names})) ${onConflict}`
   const insertOne = `INSERT INTO ${readings} (${names}) VALUES (${values}) ${onConflict}`
-  // the bounds keep CrateDB's join away from the partitions and devices that no key names
-  const lookUp = `SELECT k.place, r.gateway, r.delivery FROM unnest($1::integer[], ${keyArrays}) AS k (place, ${keyNames})
-    JOIN ${readings} AS r ON ${keysEqual} WHERE r.device_id = ANY($6::text[]) AND r.ts BETWEEN $7::timestamptz AND $8::timestamptz`
+  const lookUp = dialect.lookUp(readings)
   const refresh = dialect.refresh(readings)
 
   return {
@@ -42,7 +37,6 @@ export function createReadings ({ dialect, table, query }: Database): Readings {
       const found = await query<Origin & { place: number }>(lookUp, [
         arrayLiteral([...rows.keys()], { type: 'integer', of: place => place }),
         ...keyColumns.map(column => arrayLiteral(rows, column)),
-        [...new Set(rows.map(({ deviceId }) => deviceId))],
         iso(rows.reduce((least, { ts }) => Math.min(least, ts), Infinity)),
         iso(rows.reduce((greatest, { ts }) => Math.max(greatest, ts), -Infinity))
       ])

@@ -1,6 +1,6 @@
 import { type EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
-import { Aedes, type Client, type ConnectPacket } from 'aedes'
+import { Aedes, type AedesOptions, type Client, type ConnectPacket } from 'aedes'
 import { type Logger } from '../lib/log.ts'
 import { type Connection } from './connection.ts'
 import { ownBytes, type InPublish } from './packet.ts'
@@ -73,28 +73,7 @@ interface ClientInternals {
  * nobody else counts what is under way: `concurrency` 0). What a subscriber does not read is limited by its connection.
  */
 export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredAedes> {
-  const refused = new WeakSet<Client>()
-  const aedes = await Aedes.createBroker({
-    concurrency: 0,
-    connectTimeout: neverMs,
-    drainTimeout: neverMs,
-    maxInflightInbound,
-    maxTopicLevels,
-    preConnect: (client, packet, done) => {
-      adopt(connectionOf(client), packet)
-      if (!hooks.login(connectionOf(client), packet.will?.topic ?? null)) refused.add(client)
-      done(null, true) // the refusal is a CONNACK, which `authenticate` gives
-    },
-    authenticate: (client, _username, _password, done) => {
-      connectionOf(client).clientId = client.id
-      if (!refused.has(client)) return done(null, true)
-      done(Object.assign(new Error('not authorised'), { returnCode: notAuthorised }), false)
-    },
-    authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
-    authorizeSubscribe: (client, subscription, done) => {
-      hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
-    }
-  })
+  const aedes = await Aedes.createBroker(createOptions(hooks))
   const internals = aedes as unknown as AedesInternals
   const queue = cure(internals, hooks)
   aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
@@ -119,6 +98,32 @@ export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredA
     },
     publish: (packet, done) => queue.publish(packet, null, done),
     close: async () => await new Promise<void>(resolve => aedes.close(resolve))
+  }
+}
+
+/** How Aedes is set up, and what it asks. */
+function createOptions (hooks: AedesHooks): AedesOptions {
+  const refused = new WeakSet<Client>()
+  return {
+    concurrency: 0,
+    connectTimeout: neverMs,
+    drainTimeout: neverMs,
+    maxInflightInbound,
+    maxTopicLevels,
+    preConnect: (client, packet, done) => {
+      adopt(connectionOf(client), packet)
+      if (!hooks.login(connectionOf(client), packet.will?.topic ?? null)) refused.add(client)
+      done(null, true) // the refusal is a CONNACK, which `authenticate` gives
+    },
+    authenticate: (client, _username, _password, done) => {
+      connectionOf(client).clientId = client.id
+      if (!refused.has(client)) return done(null, true)
+      done(Object.assign(new Error('not authorised'), { returnCode: notAuthorised }), false)
+    },
+    authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
+    authorizeSubscribe: (client, subscription, done) => {
+      hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
+    }
   }
 }
 

@@ -78,7 +78,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
       await released()
       stop.abort()
       await aedes.close()
-      for (const connection of connections) connection.destroy()
+      await Promise.all([...connections].map(async connection => await ended(connection)))
       await Promise.all([sweeping, rendering])
     }
   }
@@ -112,6 +112,13 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     const endMs = clock.monotonicMs() + drainMs
     while (stats.held > 0 && inbox.full === null && clock.monotonicMs() < endMs) await clock.sleep(drainStepMs)
   }
+}
+
+/** Ends a connection; nothing comes from it any more when this resolves. */
+async function ended (connection: Connection): Promise<void> {
+  const closed = new Promise<void>(resolve => connection.once('close', resolve))
+  connection.destroy()
+  await closed
 }
 
 interface HookParts {

@@ -159,14 +159,14 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   /** Sends what was written, and closes. `close` follows. */
   destroy (): this {
     if (this.destroyed) return this
-    this.#flush()
     this.destroyed = true
+    this.#send()
     this.#socket.destroy()
     return this
   }
 
   #onData (chunk: Buffer): void {
-    if (this.destroyed) return
+    if (this.destroyed || this.#halted) return
     this.#parts.stats.bytesIn += chunk.length
     this.#heard = true
     this.#gate.push(chunk)
@@ -186,7 +186,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   #readOn (): void {
     const { stalled } = this.#gate
     if (this.#ended && !stalled && !this.destroyed) this.emit('end')
-    if (this.#paused === stalled) return
+    if (this.#paused === stalled || this.#halted) return
     this.#paused = stalled
     if (stalled) this.#socket.pause()
     else this.#socket.resume()
@@ -210,10 +210,14 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   }
 
   #flush (): void {
+    this.#send()
+    if (this.#socket.writableLength > this.#parts.limits.maxOutboundBytes) this.close('outboundBytes')
+  }
+
+  #send (): void {
     if (this.#out.length === 0) return
     const bytes = this.#out.take()
     this.#parts.stats.bytesOut += bytes.length
     this.#socket.write(bytes)
-    if (this.#socket.writableLength > this.#parts.limits.maxOutboundBytes) this.close('outboundBytes')
   }
 }

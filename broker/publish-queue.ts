@@ -1,3 +1,5 @@
+import { Fifo } from './fifo.ts'
+
 /** Called once a publish has ended, or failed. */
 export type Done = (error?: Error | null) => void
 
@@ -14,7 +16,7 @@ interface Item<P, C> {
  */
 export class PublishQueue<P, C> {
   readonly #publish: (packet: P, client: C, done: Done) => void
-  readonly #waiting: Array<Item<P, C>> = []
+  readonly #waiting = new Fifo<Item<P, C>>()
   /** A publish is under way; the loop of `#run` is. */
   #busy = false
   #running = false
@@ -31,7 +33,7 @@ export class PublishQueue<P, C> {
 
   #run (): void {
     this.#running = true
-    for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) {
+    for (let item = this.#waiting.take(); item !== undefined; item = this.#waiting.take()) {
       const { packet, client, done } = item
       this.#busy = true
       this.#publish(packet, client, error => {

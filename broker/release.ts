@@ -1,3 +1,4 @@
+import { Fifo } from './fifo.ts'
 import { type Room } from './gate/gate.ts'
 import { isWill, wireBytes, type InPublish } from './packet.ts'
 import { type BrokerStats } from './stats.ts'
@@ -42,7 +43,7 @@ export interface Waiting {
  */
 export class ReleaseQueue {
   readonly #parts: ReleaseParts
-  readonly #waiting: Waiting[] = []
+  readonly #waiting = new Fifo<Waiting>()
   #bytes = 0
   /** QoS 0 PUBLISHes that have been released and are not on disk yet. */
   #unpromised = 0
@@ -97,7 +98,7 @@ export class ReleaseQueue {
   /** It may leave when all before it have. */
   ready (waiting: Waiting): void {
     waiting.ready = true
-    if (this.#waiting[0] === waiting) this.#run()
+    if (this.#waiting.first === waiting) this.#run()
   }
 
   /** Aedes publishes this packet. */
@@ -116,7 +117,7 @@ export class ReleaseQueue {
   }
 
   #run (): void {
-    while (this.#exchange === null && this.#waiting[0]?.ready === true) this.#release(this.#waiting[0])
+    while (this.#exchange === null && this.#waiting.first?.ready === true) this.#release(this.#waiting.first)
   }
 
   #release (waiting: Waiting): void {
@@ -158,7 +159,7 @@ export class ReleaseQueue {
   #end (waiting: Waiting): void {
     const { stats, wake } = this.#parts
     this.#exchange = null
-    this.#waiting.shift()
+    this.#waiting.take()
     this.#bytes -= waiting.bytes
     stats.held--
     stats.heldBytes -= waiting.bytes

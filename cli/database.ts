@@ -1,7 +1,6 @@
 import type { Database } from '../bridge/database.ts'
 import { IsobarError, textOf } from '../lib/errors.ts'
 import { createLog } from '../lib/log.ts'
-import { databaseUrlOf } from '../gateway/database-url.ts'
 import { type Settings } from '../schemas/settings.ts'
 
 /**
@@ -10,6 +9,7 @@ import { type Settings } from '../schemas/settings.ts'
  */
 export async function withDatabase<T> (settings: Settings, use: (database: Database) => Promise<T>): Promise<T> {
   const { openDatabase } = await import('../bridge/database.ts') // here, so that --help does not load a driver
+  const { databaseUrlOf } = await import('../gateway/database-url.ts')
   const url = await databaseUrlOf(settings)
   const log = createLog(settings.log.level)
   const { schema } = settings.database

@@ -18,6 +18,7 @@ export function exitCodeOf (error: unknown): number {
 export function sentenceOf (error: unknown): string {
   if (error instanceof IsobarError) return `${lines(error.message)} [${error.code}]. ${error.operator}`
   const code = codeOf(error)
+  if (code === 'ERR_MODULE_NOT_FOUND') return sentenceOf(new IsobarError('ISO_CLI_INCOMPLETE', { detail: textOf(error) }))
   const stack = error instanceof Error && error.stack !== undefined ? error.stack.split('\n').slice(1).map(line => `\n${printable(line)}`).join('') : ''
   return `${lines(plainTextOf(error))}${code === '' ? '' : ` [${printable(code)}]`}. Nobody foresaw this error: please report it with these lines.${stack}`
 }

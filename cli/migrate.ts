@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { maskSecret } from '../lib/config.ts'
 import { createLog } from '../lib/log.ts'
-import { databaseUrlOf } from '../gateway/database-url.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { withDatabase } from './database.ts'
 import { printable } from './escape.ts'
@@ -15,6 +14,7 @@ export function migrateCommand (): Command {
     .addHelpText('after', help)
     .action(async () => {
       const settings = loadSettings()
+      const { databaseUrlOf } = await import('../gateway/database-url.ts')
       const { migrate } = await import('../bridge/migrate.ts')
       const done = await withDatabase(settings, async database => {
         await migrate(database, createLog(settings.log.level))

@@ -41,18 +41,20 @@ export function tolerateClosedStdout (): void {
 
 /**
  * Prints lines to stdout, as fast as its reader takes them. Stops early when nobody reads any more.
+ * @returns whether somebody still reads
  * @throws IsobarError ISO_CLI_OUTPUT when stdout takes nothing for another reason, such as a full disk
  */
-export async function printLines (lines: Iterable<string>): Promise<void> {
+export async function printLines (lines: Iterable<string>): Promise<boolean> {
   let chunk = ''
   for (const line of lines) {
     chunk += `${line}\n`
     if (chunk.length < 65_536) continue
     await print(chunk)
-    if (readerGone) return
+    if (readerGone) return false
     chunk = ''
   }
   if (chunk !== '') await print(chunk)
+  return !readerGone
 }
 
 async function print (chunk: string): Promise<void> {

@@ -59,7 +59,7 @@ function columnsOf (placements: readonly Placement[]): readonly unknown[] {
 }
 
 /** A device as it is listed: what it is, where it hangs now, and its books. */
-export const listedColumns = ['device_id', 'state', 'last_seen', 'site', 'room', 'altitude_m', 'placed_from', 'stored', 'dead', 'pending'] as const
+export const listedColumns = ['device_id', 'state', 'last_seen', 'site', 'room', 'altitude_m', 'stored', 'dead', 'pending'] as const
 
 /** All devices that were heard or placed, in order of their id. Each row has the columns of `listedColumns`. */
 export async function listDevices (database: Database, now: number): Promise<ReadonlyArray<Readonly<Record<typeof listedColumns[number], unknown>>>> {
@@ -69,7 +69,7 @@ export async function listDevices (database: Database, now: number): Promise<Rea
     if (refresh !== null) await database.query(refresh)
   }
   const { rows } = await database.query<Record<typeof listedColumns[number], unknown>>(`
-    SELECT ids.device_id, d.state, d.last_seen, p.site, p.room, p.altitude_m, p.valid_from AS placed_from, b.stored, b.dead, b.pending
+    SELECT ids.device_id, d.state, d.last_seen, p.site, p.room, p.altitude_m, b.stored, b.dead, b.pending
     FROM (SELECT device_id FROM ${devices} UNION SELECT device_id FROM ${placements}) AS ids
     LEFT JOIN ${devices} AS d ON d.device_id = ids.device_id
     LEFT JOIN (

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { version } from '../lib/package.ts'
 import { configCommand } from './config.ts'
+import { decodeCommand } from './decode.ts'
 import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
 import { printable } from './escape.ts'
@@ -19,7 +20,7 @@ export function createProgram (): Command {
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', help)
-  const commands = [gatewayCommand(), deviceCommand(), devicesCommand(), sqlCommand(), migrateCommand(), configCommand()]
+  const commands = [gatewayCommand(), deviceCommand(), devicesCommand(), sqlCommand(), migrateCommand(), decodeCommand(), configCommand()]
   for (const command of commands) program.addCommand(command)
   for (const command of withSubcommands(program)) tame(command)
   return program

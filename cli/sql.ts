@@ -1,7 +1,6 @@
 import { text as readText } from 'node:stream/consumers'
 import { Command } from 'commander'
 import { IsobarError } from '../lib/errors.ts'
-import { databaseUrlOf } from '../gateway/database-url.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { explained } from './database.ts'
 import { printable } from './escape.ts'
@@ -17,6 +16,7 @@ export function sqlCommand (): Command {
     .action(async (words: readonly string[], options: FormatOptions) => {
       const settings = loadSettings()
       const statement = await statementOf(words)
+      const { databaseUrlOf } = await import('../gateway/database-url.ts')
       const url = await databaseUrlOf(settings)
       const { runSql } = await import('./sql-client.ts')
       const results = await explained(settings, async () => await runSql(statement, {

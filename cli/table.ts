@@ -51,7 +51,8 @@ function lengthOf (text: string): number {
   return [...text].length
 }
 
-function clip (text: string, width: number): string {
+/** A text that is at most `width` characters long; what is cut off shows as `…`. */
+export function clip (text: string, width: number): string {
   return lengthOf(text) <= width ? text : `${[...text].slice(0, Math.max(0, width - 1)).join('')}…`
 }
 

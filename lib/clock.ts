@@ -14,8 +14,10 @@ export const realClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
+    const endMs = performance.now() + ms
     try {
-      await delay(ms, undefined, { signal })
+      // Timers of Node may be up to 1 ms early, and a chip that is asked too early does not answer.
+      for (let leftMs = Math.max(0, ms); leftMs >= 0; leftMs = endMs - performance.now()) await delay(leftMs, undefined, { signal })
     } catch (error) {
       throw signal?.aborted === true ? signal.reason : error // Node wraps the reason in an error of its own
     }

@@ -94,6 +94,36 @@ export const catalogue = {
     retriable: false,
     operator: 'Nothing acknowledged is lost: it is in the inbox, and the next start goes on with it. Please report what the log says.'
   },
+  ISO_CLI_INCOMPLETE: {
+    message: 'a part of isobar that the command needs is not installed',
+    retriable: false,
+    operator: 'Install isobar with all its packages (`npm ci`). An install for a device alone (docs/DEVICE.md) has `isobar device` and `isobar config`; give the command where the gateway is.'
+  },
+  ISO_CLI_INPUT: {
+    message: 'the input cannot be read',
+    retriable: false,
+    operator: 'Check the path, the rights and the length of the file; --help says what is taken.'
+  },
+  ISO_CLI_UNREACHABLE: {
+    message: 'the gateway cannot be reached',
+    retriable: true,
+    operator: 'Start it, or say where it listens with --url (default: ISOBAR_MQTT).'
+  },
+  ISO_CLI_LOGIN: {
+    message: 'the gateway refuses this client',
+    retriable: false,
+    operator: 'Give user and password in the URL (--url mqtt://user:password@host), of a user who may do this.'
+  },
+  ISO_CLI_UNACKNOWLEDGED: {
+    message: 'not everything was acknowledged',
+    retriable: true,
+    operator: 'Ask /readyz of the gateway: while its inbox is full it acknowledges nothing. What was not acknowledged may be on its disk all the same; the same reading sent again is stored once.'
+  },
+  ISO_CLI_DOCTOR: {
+    message: 'not everything is in order',
+    retriable: false,
+    operator: 'Do what the lines with FAIL say, and run it again.'
+  },
   ISO_SQL_REFUSED: {
     message: 'the database refused the statement',
     retriable: false,

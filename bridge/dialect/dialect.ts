@@ -24,6 +24,11 @@ export interface Dialect {
   refresh (table: string): string | null
   /** The value that the row in the table has, inside ON CONFLICT ... DO UPDATE SET. */
   current (table: string, column: string): string
+  /**
+   * The statement that finds the rows of `readings` for keys, by their place among them: `place, gateway, delivery`.
+   * Parameters: $1 places, $2..$5 the key's columns as arrays, $6 and $7 the least and the greatest ts.
+   */
+  lookUp (readings: string): string
   /** What an error means; null when it did not come from the database or the way to it, and is a bug. */
   faultOf (error: unknown): Fault | null
 }
@@ -42,6 +47,9 @@ export function connectionFault (error: unknown): Fault | null {
   if (certificate.test(code) || (code === '' && login.test(message))) return { kind: 'config', code: 'ISO_DATABASE_LOGIN' }
   return null
 }
+
+/** The keys of a look-up, as a table. */
+export const lookedUpKeys = 'unnest($1::integer[], $2::text[], $3::timestamptz[], $4::bigint[], $5::bigint[]) AS k (place, device_id, ts, boot, seq)'
 
 /** Rows of a table of faults: a pattern, and what it means. The first that matches counts. */
 export type FaultTable = ReadonlyArray<readonly [RegExp, FaultKind, ErrorCode]>

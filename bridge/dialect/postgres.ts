@@ -1,5 +1,5 @@
 import { codeOf } from '../../lib/errors.ts'
-import { connectionFault, findFault, type Dialect, type Fault, type FaultTable } from './dialect.ts'
+import { connectionFault, findFault, lookedUpKeys, type Dialect, type Fault, type FaultTable } from './dialect.ts'
 
 /** By SQLSTATE (PostgreSQL documentation, appendix A). */
 const sqlStates: FaultTable = [
@@ -22,5 +22,9 @@ export const postgres: Dialect = {
   transactions: true,
   refresh: () => null,
   current: (table, column) => `${table}.${column}`,
+  // LATERAL asks the key's index once a key, however many rows lie between them; a plain join may read all of these
+  lookUp: readings => `SELECT k.place, r.gateway, r.delivery FROM ${lookedUpKeys} CROSS JOIN LATERAL (
+    SELECT gateway, delivery FROM ${readings} AS r WHERE r.device_id = k.device_id AND r.ts = k.ts AND r.boot = k.boot AND r.seq = k.seq
+      AND r.ts BETWEEN $6::timestamptz AND $7::timestamptz LIMIT 1) AS r`,
   faultOf: (error): Fault | null => connectionFault(error) ?? findFault(sqlStates, codeOf(error))
 }

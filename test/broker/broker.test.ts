@@ -80,6 +80,28 @@ t.test('a QoS 2 packet that is sent again is answered, and published once', asyn
   t.same(texts(await subscriber.take(3, 'publish')), ['a', 'b', 'another'])
 })
 
+t.test('many QoS 2 packets may be on their way at once', async t => {
+  const { connect, journal } = await openTestBroker(t)
+  const device = await connect({ clientId: 'dev-1' })
+  const ids = Array.from({ length: 500 }, (_, i) => i + 1)
+  device.send(...ids.map(id => packets.publish({ topic: tele, payload: telemetryOf(id), qos: 2, id })))
+  t.same((await device.take(500, 'pubrec')).map(({ id }) => id), ids)
+  device.send(...ids.map(packets.pubrel))
+  t.same((await device.take(500, 'pubcomp')).map(({ id }) => id), ids)
+  t.same(journal.appended.map(({ lastSeq }) => lastSeq), ids)
+})
+
+t.test('a connection that ends with an error is counted once', async t => {
+  const { broker, connect } = await openTestBroker(t, { holds: true })
+  const device = await connect({ clientId: 'dev-1' })
+  device.send(...[1, 2, 3].map(id => packets.publish({ topic: tele, payload: telemetryOf(id), qos: 1, id })), packets.publish({ topic: 'with/#', qos: 1, id: 4 }))
+  await device.closed()
+  const other = await connect({ clientId: 'dev-2' })
+  other.send(packets.disconnect())
+  await other.closed()
+  t.match(broker.stats(), { failedConnections: 1, connectionsTotal: 2, connections: 0 })
+})
+
 for (const qos of [1, 2] as const) {
   t.test(`what is journaled reaches subscribers and retained messages once when its sender has gone before the flush, QoS ${qos}`, async t => {
     const { broker, connect, journal } = await openTestBroker(t, { holds: true })
@@ -224,6 +246,7 @@ t.test('close waits for what is on its way to disk, acknowledges it, and sends t
   const closed = broker.close()
   journal.flush()
   await closed
+  t.equal(broker.stats().connections, 0)
   t.match(await device.next(), { type: 'puback', id: 1 })
   await device.closed()
   t.match(journal.appended, [{ kind: 'tele' }, { kind: 'state' }])

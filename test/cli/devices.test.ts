@@ -64,9 +64,9 @@ t.test('the list has heard and placed devices with their place of now, and says 
   const { code, stdout, stderr } = await isobar(t, ['devices', 'list', '--json'])
   t.equal(code, 0)
   t.same(JSON.parse(stdout), [
-    { device_id: 'pi-attic', state: 'online', last_seen: '2026-03-02T00:00:00.000Z', site: 'home', room: 'cellar', altitude_m: 312.5, placed_from: '2026-03-01T00:00:00.000Z', stored: 8, dead: 1, pending: 1 },
-    { device_id: 'pi-new', state: 'offline', last_seen: '2026-03-02T00:00:00.000Z', site: null, room: null, altitude_m: null, placed_from: null, stored: null, dead: null, pending: null },
-    { device_id: 'pi-sea', state: null, last_seen: null, site: null, room: null, altitude_m: null, placed_from: '2026-02-01T00:00:00.000Z', stored: null, dead: null, pending: null }
+    { device_id: 'pi-attic', state: 'online', last_seen: '2026-03-02T00:00:00.000Z', site: 'home', room: 'cellar', altitude_m: 312.5, stored: 8, dead: 1, pending: 1 },
+    { device_id: 'pi-new', state: 'offline', last_seen: '2026-03-02T00:00:00.000Z', site: null, room: null, altitude_m: null, stored: null, dead: null, pending: null },
+    { device_id: 'pi-sea', state: null, last_seen: null, site: null, room: null, altitude_m: null, stored: null, dead: null, pending: null }
   ])
   t.match(stderr, /^2 without a placement; give one with: isobar devices set/)
   t.equal((await isobar(t, ['devices', '--json'])).stdout, stdout, 'list is what devices does by itself')

@@ -14,7 +14,7 @@ function sentenceIn ({ stderr }: CliResult): string {
 }
 
 async function refused (t: Test, env: Readonly<Record<string, string>>, sentence: RegExp): Promise<void> {
-  const result = await runCli(t, ['gateway'], { env: { ...freePorts, ISOBAR_DATA: join(t.testdir({}), 'data'), ...env } })
+  const result = await runCli(t, ['gateway'], { env: { ...freePorts, ...env } })
   t.equal(result.code, 1)
   t.match(sentenceIn(result), sentence)
   t.equal(result.stdout, '', 'nothing pretends to run')
@@ -22,20 +22,21 @@ async function refused (t: Test, env: Readonly<Record<string, string>>, sentence
 
 t.test('a gateway with simulated devices says what runs, can be asked from elsewhere, and ends in order', async t => {
   const dir = t.testdir({})
-  const env = { ...freePorts, ISOBAR_DATA: join(dir, 'data'), ISOBAR_DEVICE_INTERVAL: '100ms' }
+  const dataDir = join(dir, 'kept')
+  const env = { ...freePorts, ISOBAR_DATA: dataDir, ISOBAR_DEVICE_INTERVAL: '100ms' }
   const gateway = startCli(t, ['gateway', '--simulate', '2'], { env, cwd: dir })
-  t.teardown(async () => await endLeftBehind(clusterFolder(join(dir, 'data', 'postgres')), createLog('silent')))
+  t.teardown(async () => await endLeftBehind(clusterFolder(join(dataDir, 'postgres')), createLog('silent')))
   const greeting = await gateway.until(/npx isobar sql ".*"\n\n/)
   const [, mqttUrl = ''] = /^ {2}MQTT +(\S+)$/m.exec(greeting) ?? []
   const [, httpUrl = ''] = /^ {2}HTTP +(\S+)/m.exec(greeting) ?? []
-  const elsewhere = { ISOBAR_DATA: env.ISOBAR_DATA }
+  const elsewhere = { ISOBAR_DATA: dataDir }
 
   await t.test('every printed line is true', async t => {
     const { port } = new URL(mqttUrl)
-    t.match(greeting, `  database  psql '${(await readFile(join(dir, 'data', 'database.url'), 'utf8')).trim()}'\n`)
-    t.match(greeting, `  data      ${join(dir, 'data')}\n  devices   sim-1, sim-2 (simulated)\n`)
+    t.match(greeting, `  database  psql '${(await readFile(join(dataDir, 'database.url'), 'utf8')).trim()}'\n`)
+    t.match(greeting, `  data      ${dataDir}\n  devices   sim-1, sim-2 (simulated)\n`)
     t.match(greeting, `mosquitto_sub -h 127.0.0.1 -p ${port} -t 'iot/#' -v\n`)
-    t.match(greeting, `ISOBAR_DATA=${join(dir, 'data')} npx isobar sql "select`)
+    t.match(greeting, `ISOBAR_DATA=${dataDir} npx isobar sql "select`)
     t.equal((await fetch(`${httpUrl}/healthz`)).status, 200)
   })
 
@@ -61,8 +62,8 @@ t.test('a gateway with simulated devices says what runs, can be asked from elsew
 
   await t.test('a second gateway on its folder is refused, and so is one on a taken port', async t => {
     await refused(t, elsewhere, /^isobar: another gateway uses this data folder: .*\[ISO_DATA_LOCKED\]\. .*ISOBAR_DATA\.\n$/)
-    await refused(t, { ISOBAR_MQTT: mqttUrl }, /^isobar: the address is in use: ISOBAR_MQTT.*\[ISO_LISTEN_TAKEN\]\. .*\n$/)
-    await refused(t, { ISOBAR_HTTP: httpUrl }, /^isobar: the address is in use: .*ISOBAR_HTTP.*\[ISO_LISTEN_TAKEN\]\. .*\n$/)
+    await refused(t, { ISOBAR_DATA: join(dir, 'other'), ISOBAR_MQTT: mqttUrl }, /^isobar: the address is in use: ISOBAR_MQTT.*\[ISO_LISTEN_TAKEN\]\. .*\n$/)
+    await refused(t, { ISOBAR_DATA: join(dir, 'other'), ISOBAR_HTTP: httpUrl }, /^isobar: the address is in use: .*ISOBAR_HTTP.*\[ISO_LISTEN_TAKEN\]\. .*\n$/)
   })
 
   await t.test('SIGTERM ends it within 5 s with 0, though it comes twice at once as through npm', async t => {
@@ -88,5 +89,5 @@ t.test('a folder that cannot be written is told with its setting', async t => {
 })
 
 t.test('every bad setting is named at once', async t => {
-  await refused(t, { ISOBAR_BATCH_MAX_ROWS: 'many', ISOBAR_MQQT: 'x' }, /^isobar: settings are not valid: ISOBAR_BATCH_MAX_ROWS must be a whole number .*; ISOBAR_MQQT is not a setting \[ISO_SETTING_INVALID\]\. .*\n$/)
+  await refused(t, { ISOBAR_DATA: join(t.testdir({}), 'data'), ISOBAR_BATCH_MAX_ROWS: 'many', ISOBAR_MQQT: 'x' }, /^isobar: settings are not valid: ISOBAR_BATCH_MAX_ROWS must be a whole number .*; ISOBAR_MQQT is not a setting \[ISO_SETTING_INVALID\]\. .*\n$/)
 })

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Test } from 'tap'
 import { packageRoot } from '../../lib/package.ts'
@@ -9,7 +10,7 @@ const entry = join(packageRoot, 'dist', 'cli', 'isobar.js')
 export interface CliOptions {
   /** Settings; nothing else of this process's environment reaches the command but PATH. */
   readonly env?: Readonly<Record<string, string>>
-  /** Working folder: a `.env` in it counts. Default: an empty one of the test. */
+  /** Working folder: a `.env` in it counts. Default: that of temporary files. */
   readonly cwd?: string
   readonly stdin?: string
 }
@@ -30,7 +31,7 @@ export interface RunningCli {
 }
 
 /** Starts the compiled command line in a process of its own, which goes with the test. */
-export function startCli (t: Test, args: readonly string[], { env = {}, cwd = t.testdir(), stdin = '' }: CliOptions = {}): RunningCli {
+export function startCli (t: Test, args: readonly string[], { env = {}, cwd = tmpdir(), stdin = '' }: CliOptions = {}): RunningCli {
   const child = spawn(process.execPath, [entry, ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
   let stdout = ''
   let stderr = ''

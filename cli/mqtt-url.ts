@@ -1,0 +1,29 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { IsobarError } from '../lib/errors.ts'
+import { type Settings } from '../schemas/settings.ts'
+
+/** Adds `--url`, for commands that are MQTT clients of a gateway. */
+export function withUrlOption (command: Command): Command {
+  return command.option('--url <url>', 'the gateway, such as mqtt://user:password@host:1883 (default: ISOBAR_MQTT)', parseUrl)
+}
+
+function parseUrl (text: string): string {
+  if (!URL.canParse(text) || new URL(text).protocol !== 'mqtt:' || new URL(text).hostname === '') throw new InvalidArgumentError('It must be a URL with mqtt://.')
+  return text
+}
+
+/**
+ * Where this machine reaches the gateway: the URL that was given, else that of the settings.
+ * @throws IsobarError ISO_CLI_USAGE when the settings leave the port to the gateway
+ */
+export function gatewayUrl ({ mqtt }: Pick<Settings, 'mqtt'>, given: string | undefined): string {
+  if (given !== undefined) return given
+  const url = reachable(mqtt.url)
+  if (new URL(url).port === '0') throw new IsobarError('ISO_CLI_USAGE', { detail: `ISOBAR_MQTT=${mqtt.url} takes any free port; give the one of the gateway's greeting with --url` })
+  return url
+}
+
+/** A URL to listen on as one to connect to: all addresses of this machine are reached through its loopback. */
+export function reachable (listenUrl: string): string {
+  return listenUrl.replace(/^(\w+:\/\/)0\.0\.0\.0(?=[:/]|$)/, '$1127.0.0.1').replace(/^(\w+:\/\/)\[::\](?=[:/]|$)/, '$1[::1]')
+}

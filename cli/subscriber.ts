@@ -1,0 +1,61 @@
+import { connect, type MqttClient } from 'mqtt'
+import { maskSecret } from '../lib/config.ts'
+import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
+import { aborted } from '../lib/lifecycle.ts'
+
+/** Pause before a connection that was lost is made again. */
+const reconnectMs = 1_000
+
+export interface SubscriberOptions {
+  readonly url: string
+  readonly clientId: string
+  readonly filters: readonly string[]
+  /** One message at a time: the next one is read when this has resolved. What it rejects with ends the subscription. */
+  readonly take: (topic: string, payload: Uint8Array) => Promise<void>
+  /** Told of a connection that was lost, with the reason, and when it is there again. */
+  readonly onChanged: (lost: string | null) => void
+}
+
+/**
+ * Subscribes with QoS 0 on a clean session, connects again whenever the connection is lost, and ends when the signal aborts. What is published while
+ * there is no connection is not seen.
+ * @throws IsobarError ISO_CLI_UNREACHABLE when the first connection fails, ISO_CLI_LOGIN when the gateway refuses client or subscription
+ */
+export async function subscribe (options: SubscriberOptions, stop: AbortSignal): Promise<void> {
+  const { url, clientId, take } = options
+  const client = connect(url, { clientId, clean: true, reconnectPeriod: reconnectMs, connectTimeout: 10_000, resubscribe: false })
+  try {
+    const failed = new Promise<never>((resolve, reject) => {
+      client.handleMessage = ({ topic, payload }, done) => { take(topic, Buffer.from(payload)).then(() => done(), reject) }
+      watch(client, options, reject)
+    })
+    await Promise.race([aborted(stop), failed])
+  } finally {
+    client.on('error', () => {}) // it may still have something to say
+    await client.endAsync(true)
+  }
+}
+
+function watch (client: MqttClient, { url, filters, onChanged }: SubscriberOptions, fail: (error: unknown) => void): void {
+  let [connections, reason] = [0, '']
+  let isLost = false
+  client.on('connect', () => {
+    connections++
+    client.subscribeAsync([...filters], { qos: 0 }).then(granted => {
+      const refused = granted.filter(({ qos }) => qos > 2)
+      if (refused.length > 0) fail(new IsobarError('ISO_CLI_LOGIN', { detail: `it does not let it subscribe to ${refused.map(({ topic }) => topic).join(', ')}` }))
+      else if (isLost) onChanged(null)
+      isLost = false
+    }, () => {}) // the connection has ended: `close` tells
+  })
+  client.on('error', error => {
+    reason = textOf(error) || codeOf(error)
+    if (typeof (error as { code?: unknown }).code === 'number') fail(new IsobarError('ISO_CLI_LOGIN', { detail: `${maskSecret(url)}: ${reason}` }))
+  })
+  client.on('close', () => {
+    if (connections === 0) return fail(new IsobarError('ISO_CLI_UNREACHABLE', { detail: `${maskSecret(url)}: ${reason || 'it closes the connection'}` }))
+    if (!isLost) onChanged(reason || 'closed by the gateway')
+    isLost = true
+    reason = ''
+  })
+}
