@@ -41,7 +41,7 @@ export class Aside {
     const now = this.#clock.monotonicMs()
     for (const { item, cause } of held) {
       const times = this.#timesOf(item)
-      this.#waiting.push({ item, cause, dueMs: now + Math.min(maxMs, firstMs * 2 ** times) * (0.5 + Math.random() / 2) })
+      this.#waiting.push({ item: times === 0 ? withOwnPayload(item) : item, cause, dueMs: now + Math.min(maxMs, firstMs * 2 ** times) * (0.5 + Math.random() / 2) })
     }
   }
 
@@ -78,4 +78,9 @@ export class Aside {
     this.#rows += rows.length
     return 0
   }
+}
+
+/** The payload is a view of all bytes that were read with it; what waits long must not keep those in memory. */
+function withOwnPayload (item: Placed): Placed {
+  return { ...item, delivery: { ...item.delivery, payload: new Uint8Array(item.delivery.payload) } }
 }

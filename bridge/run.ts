@@ -16,7 +16,7 @@ import { createDevices, type Devices } from './devices.ts'
 import { every } from './every.ts'
 import { Hold, retryDelays } from './hold.ts'
 import { migrate } from './migrate.ts'
-import { createPlacements, refreshPlacements } from './placements.ts'
+import { createPlacements, refreshPlacements, type Placements } from './placements.ts'
 import { createReadings } from './readings.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
@@ -104,33 +104,40 @@ export class BridgeRun {
   }
 
   async #runOn (database: Database, stop: AbortSignal, ready: () => void): Promise<void> {
-    const { source, counters: readCounters, gatewayId, settings, clock, log } = this.#options
-    const counters = this.#counters
-    const createHold = (part: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: part }), stop, counters })
-    const hold = createHold('readings')
-    const [lettersHold, devicesHold] = [createHold('dead_letters'), createHold('devices')]
-    const window = new Window(settings.write.window)
-    const aside = new Aside(settings.write.maxAsideRows, clock)
-    this.#open = { database, holds: [hold, lettersHold, devicesHold], window, aside }
-
-    await hold.run('database', async () => await migrate(database, log))
+    const { clock, log } = this.#options
+    const createHold = (name: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: name }), stop, counters: this.#counters })
+    const holds = { readings: createHold('readings'), deadLetters: createHold('dead_letters'), devices: createHold('devices') }
     const placements = createPlacements(database)
-    await hold.run('database', async () => await placements.load())
-    const devices = createDevices({ database, hold: devicesHold, gatewayId, clock })
-    const books = createBooks({ database, counters: readCounters, gatewayId, clock, log })
-    const parts: BridgeParts = {
+    const parts = this.#partsOn(database, holds, placements, stop)
+    this.#open = { database, holds: Object.values(holds), window: parts.window, aside: parts.aside }
+    await holds.readings.run('database', async () => await migrate(database, log))
+    await holds.readings.run('database', async () => await placements.load())
+    ready()
+    await this.#runBeside(parts, database, placements, stop)
+  }
+
+  #partsOn (database: Database, holds: Record<'readings' | 'deadLetters' | 'devices', Hold>, placements: Placements, stop: AbortSignal): BridgeParts {
+    const { source, gatewayId, settings, clock } = this.#options
+    const counters = this.#counters
+    return {
       source,
       range: () => ({ from: clock.now() - settings.telemetry.maxAgeMs, to: clock.now() + dayMs }),
-      devices,
+      devices: createDevices({ database, hold: holds.devices, gatewayId, clock }),
       enrichment: { gatewayId, placements, counters },
       batcher: createBatcher(settings.batch, clock),
-      window,
-      truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold, clock, stop, counters }),
-      aside,
-      deadLetters: createDeadLetters({ database, hold: lettersHold, gatewayId, clock, counters }),
+      window: new Window(settings.write.window),
+      truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold: holds.readings, clock, stop, counters }),
+      aside: new Aside(settings.write.maxAsideRows, clock),
+      deadLetters: createDeadLetters({ database, hold: holds.deadLetters, gatewayId, clock, counters }),
       counters
     }
-    ready()
+  }
+
+  /** The bridge, and beside it what is done every few seconds; once more at the end. */
+  async #runBeside (parts: BridgeParts, database: Database, placements: Placements, stop: AbortSignal): Promise<void> {
+    const { counters, gatewayId, clock, log } = this.#options
+    const { devices } = parts
+    const books = createBooks({ database, counters, gatewayId, clock, log })
     const drained = new AbortController()
     const beside = async (ms: number, task: () => Promise<void>): Promise<void> => {
       await every(ms, task, { clock, signal: drained.signal }).catch(error => {

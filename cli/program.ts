@@ -7,7 +7,10 @@ import { devicesCommand } from './devices.ts'
 import { printable } from './escape.ts'
 import { gatewayCommand } from './gateway.ts'
 import { migrateCommand } from './migrate.ts'
+import { publishCommand } from './publish.ts'
+import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql.ts'
+import { tailCommand } from './tail.ts'
 
 /**
  * The whole command line. Parsing rejects with a CommanderError instead of ending the process.
@@ -20,7 +23,10 @@ export function createProgram (): Command {
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', help)
-  const commands = [gatewayCommand(), deviceCommand(), devicesCommand(), sqlCommand(), migrateCommand(), decodeCommand(), configCommand()]
+  const commands = [
+    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
+    configCommand()
+  ]
   for (const command of commands) program.addCommand(command)
   for (const command of withSubcommands(program)) tame(command)
   return program

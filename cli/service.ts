@@ -12,6 +12,8 @@ export interface Service {
   statusLine (): string
   /** Rejects when it can't run on; nothing is awaited when it resolves. */
   readonly failed: Promise<unknown>
+  /** Resolves when its work is done; without it only a signal ends it. */
+  readonly finished?: Promise<unknown>
   /** Drains and closes; what is not drained at the deadline stays where it is safe. */
   close (deadlineMs: number): Promise<void>
 }
@@ -23,7 +25,8 @@ const drainMs = 4_000
 const stopMs = 4_800
 
 /**
- * Opens a service, greets, prints its status line now and then, and closes it at the first SIGINT or SIGTERM. A second one ends the process at once.
+ * Opens a service, greets, prints its status line now and then, and closes it when it is finished or at the first SIGINT or SIGTERM. A second one ends
+ * the process at once.
  * Resolves when the service is closed.
  * @param open gets the signal that ends a start under way
  * @throws IsobarError ISO_CLI_STOP when it does not close in time; and what `open` throws
@@ -50,7 +53,7 @@ async function untilStopped (service: Service, stop: AbortSignal, log: Logger): 
   void say(service.greeting(), log)
   const status = setInterval(() => { void say([service.statusLine()], log) }, statusEveryMs)
   try {
-    await Promise.race([aborted(stop), rejectionOf(service.failed)])
+    await Promise.race([aborted(stop), rejectionOf(service.failed), ...(service.finished === undefined ? [] : [service.finished])])
   } finally {
     clearInterval(status)
   }

@@ -22,15 +22,17 @@ export interface SubscriberOptions {
  * @throws IsobarError ISO_CLI_UNREACHABLE when the first connection fails, ISO_CLI_LOGIN when the gateway refuses client or subscription
  */
 export async function subscribe (options: SubscriberOptions, stop: AbortSignal): Promise<void> {
-  const { url, clientId, take } = options
+  const { url, clientId, take, onChanged } = options
+  let isOver = false
   const client = connect(url, { clientId, clean: true, reconnectPeriod: reconnectMs, connectTimeout: 10_000, resubscribe: false })
   try {
-    const failed = new Promise<never>((resolve, reject) => {
+    const failed = new Promise<never>((_resolve, reject) => {
       client.handleMessage = ({ topic, payload }, done) => { take(topic, Buffer.from(payload)).then(() => done(), reject) }
-      watch(client, options, reject)
+      watch(client, { ...options, onChanged: lost => { if (!isOver) onChanged(lost) } }, reject)
     })
     await Promise.race([aborted(stop), failed])
   } finally {
+    isOver = true
     client.on('error', () => {}) // it may still have something to say
     await client.endAsync(true)
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
 import { realClock } from '../lib/clock.ts'
 import { maskSecret } from '../lib/config.ts'
 import { stopSignals } from '../lib/lifecycle.ts'
@@ -7,10 +7,11 @@ import { loadSettings } from '../schemas/settings.ts'
 import { decodeTelemetry } from '../schemas/telemetry-decode.ts'
 import { statusText } from '../schemas/telemetry-explain.ts'
 import { type Reading, type Telemetry } from '../schemas/telemetry.ts'
-import { isDeviceId, Topics, type DeviceId } from '../schemas/topics.ts'
+import { Topics, type DeviceId } from '../schemas/topics.ts'
 import { printable, printableJson } from './escape.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
+import { deviceIdOption, wholeOption } from './parse.ts'
 import { readingColumns, readingValues } from './reading.ts'
 import { timeOfDay } from './status-line.ts'
 
@@ -26,8 +27,8 @@ export function tailCommand (): Command {
   return withUrlOption(new Command('tail'))
     .summary('print readings live, as the gateway receives them')
     .description('Print readings live, as the gateway receives them: whether or not the database takes them.')
-    .option('-d, --device <id...>', 'only these devices (default: all)', parseDevice)
-    .option('-n, --count <n>', 'end after so many readings; a faulty message counts as one', parseCount)
+    .option('-d, --device <id...>', 'only these devices (default: all)', (text: string, ids: readonly DeviceId[] = []) => [...ids, deviceIdOption(text)])
+    .option('-n, --count <n>', 'end after so many readings; a faulty message counts as one', wholeOption(1, Number.MAX_SAFE_INTEGER))
     .option('--json', 'print an object a line')
     .addHelpText('after', help)
     .action(tail)
@@ -36,7 +37,8 @@ export function tailCommand (): Command {
 const help = `
 The columns: time of the reading, device, boot, seq, temperature, pressure, and
 what the message says of clock and sensor when not all is well. A message that is
-no telemetry is shown with the rule that it breaks ('isobar decode' explains it).
+no telemetry is shown with the rule that it breaks ('isobar decode' explains it),
+and the time of its arrival.
 
 A connection that is lost is made again, and stderr says so; what comes meanwhile
 is not shown (the table readings has it). Ctrl-C ends it.
@@ -49,16 +51,6 @@ Examples:
 
 Exit codes: 0 ended by Ctrl-C, by --count or by its reader, 1 the gateway cannot be
 reached at the start or refuses it, 2 wrong usage.`
-
-function parseDevice (text: string, ids: readonly DeviceId[] = []): readonly DeviceId[] {
-  if (!isDeviceId(text)) throw new InvalidArgumentError('A device id has small letters, digits and -, at most 64.')
-  return [...ids, text]
-}
-
-function parseCount (text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.')
-  return Number(text)
-}
 
 async function tail ({ device, count = Infinity, json, url: given }: TailOptions): Promise<void> {
   const settings = loadSettings()
@@ -78,7 +70,7 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
       take: async (topic, payload) => {
         const deviceId = topics.parseJournaled(topic)?.deviceId
         if (deviceId === undefined || end.signal.aborted) return // the topic of no device: the gateway does not take it either
-        const messageLines = lines(deviceId, payload).slice(0, left)
+        const messageLines = lines(deviceId, payload, realClock.now()).slice(0, left)
         left -= messageLines.length
         const isRead = await printLines(messageLines)
         if (left === 0 || !isRead) end.abort()
@@ -90,8 +82,8 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
   }
 }
 
-/** The lines about one message, one a reading. */
-type MessageLines = (deviceId: DeviceId, payload: Uint8Array) => readonly string[]
+/** The lines about one message that arrived now (epoch ms): one a reading. */
+type MessageLines = (deviceId: DeviceId, payload: Uint8Array, now: number) => readonly string[]
 
 /** Objects with device, time, values and state; or, of a faulty message, code, rule and raw bytes. */
 export const jsonLines: MessageLines = (deviceId, payload) => {
@@ -105,12 +97,12 @@ export const jsonLines: MessageLines = (deviceId, payload) => {
 /** Columns for people. That of the devices is as wide as the longest id so far. */
 export function textLines (deviceWidth = 0): MessageLines {
   let width = Math.max(8, deviceWidth)
-  return (deviceId, payload) => {
+  return (deviceId, payload, now) => {
     width = Math.max(width, deviceId.length)
     const decoded = decodeTelemetry(payload)
     if (decoded.ok) return decoded.telemetry.readings.map(reading => readingText(deviceId.padEnd(width), decoded.telemetry, reading))
     const hex = Buffer.from(payload.subarray(0, 32)).toString('hex')
-    return [`${'faulty'.padEnd(24)}  ${deviceId.padEnd(width)}  offset ${decoded.at} breaks "${decoded.rule}" [${decoded.code}]  ${hex}${payload.length > 32 ? '…' : ''}`]
+    return [`${new Date(now).toISOString()}  ${deviceId.padEnd(width)}  faulty: offset ${decoded.at} breaks the rule "${decoded.rule}" [${decoded.code}]  ${hex}${payload.length > 32 ? '…' : ''}`]
   }
 }
 

@@ -10,7 +10,8 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly username?: string
   readonly password?: string
-  readonly will: { readonly topic: string, readonly payload: string }
+  /** What the broker publishes, retained, when the connection ends without a DISCONNECT. */
+  readonly will?: { readonly topic: string, readonly payload: string }
   readonly clock: Clock
 }
 
@@ -47,7 +48,7 @@ export class Connection {
       connectTimeout: 20_000, // a gateway that a whole fleet comes back to takes seconds
       reconnectPeriod: 0,
       queueQoSZero: false,
-      will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true }
+      ...(will === undefined ? {} : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } })
     })
     this.accepted = new Promise(resolve => {
       this.#client.once('connect', () => resolve(true))

@@ -32,6 +32,8 @@ export interface PublisherOptions {
   readonly log: Logger
   /** Pauses between connections, with full jitter. */
   readonly retry?: RetryDelay
+  /** What the jitter is drawn from, 0 to 1. */
+  readonly random?: () => number
 }
 
 export interface Publisher {
@@ -96,7 +98,7 @@ class MqttPublisher implements Publisher {
   }
 
   async #run (): Promise<void> {
-    const { clock, queue, retry } = this.#options
+    const { clock, queue, retry, random } = this.#options
     for (let attempt = 0; !this.#closing; attempt++) {
       const connection = this.#connection = this.#connect()
       const [end] = await Promise.all([connection.ended, this.#announce(connection)])
@@ -106,7 +108,7 @@ class MqttPublisher implements Publisher {
       this.#onProgress()
       if (this.#closing) return
       if (end.heldMs >= steadyMs) attempt = 0
-      const pauseMs = pauseAfter(end, attempt, retry)
+      const pauseMs = pauseAfter(end, attempt, retry, random)
       this.#report(end, pauseMs)
       await clock.sleep(pauseMs, this.#stop.signal).catch(ignoreAbort(this.#stop.signal))
     }

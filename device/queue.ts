@@ -39,6 +39,8 @@ export class Queue {
   readonly #inFlight = new Set<Message>()
   #size = 0
   #dropped = 0
+  #published = 0
+  #acknowledged = 0
   #droppedBefore = false
 
   constructor ({ batch, maxReadings }: QueueOptions) {
@@ -51,6 +53,10 @@ export class Queue {
 
   /** Readings that were given up at the limit. */
   get dropped (): number { return this.#dropped }
+
+  /** Readings that were given out in a message, and those of them that were acknowledged. */
+  get published (): number { return this.#published }
+  get acknowledged (): number { return this.#acknowledged }
 
   /** Messages in flight. */
   get inFlight (): number { return this.#inFlight.size }
@@ -73,7 +79,9 @@ export class Queue {
 
   /** The receiver has it. */
   acknowledge (message: Message): void {
-    if (this.#inFlight.delete(message)) this.#size -= message.readings
+    if (!this.#inFlight.delete(message)) return
+    this.#size -= message.readings
+    this.#acknowledged += message.readings
   }
 
   /** The connection has ended: what was in flight is unsent again, in its order. */
@@ -90,6 +98,7 @@ export class Queue {
     const { boot, clock, status: own } = readings[0]!
     const payload = encodeTelemetry({ boot, clock, status: this.#droppedBefore ? own | status.droppedBefore : own, readings })
     this.#droppedBefore = false
+    this.#published += rows
     return { payload, readings: rows }
   }
 

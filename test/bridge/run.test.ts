@@ -28,7 +28,8 @@ interface TestBridge {
 }
 
 t.test('the bridge from inbox to tables', async t => {
-  const { url } = await openTestDatabase(t)
+  const server = await openTestDatabase(t)
+  const { url } = server
   let schemas = 0
 
   async function openBridge (t: Test, { refusing = false, ...over }: Partial<BridgeSettings['write'] & BridgeSettings['batch']> & { refusing?: boolean } = {}): Promise<TestBridge> {
@@ -180,6 +181,21 @@ t.test('the bridge from inbox to tables', async t => {
     t.match(inbox.totals(), { received: 200, stored: 200, pending: 0 })
     t.match(await select(database, 'readings', 'count(*) AS rows'), [{ rows: 200 }])
     t.match(bridge.status(), { state: 'open', cause: null })
+  })
+
+  t.test('a server that is stopped in the middle of the load and started again costs no reading', async t => {
+    const { inbox, settled, database } = await openBridge(t)
+    let seq = 0
+    const append50 = (): void => { for (const end = seq + 50; seq < end; seq++) inbox.append(tele({ seq }), () => {}) }
+    const loading = setInterval(append50, 5)
+    while (inbox.totals().stored === 0) await realClock.sleep(1)
+    await server.stop()
+    append50()
+    await server.start()
+    clearInterval(loading)
+    await settled()
+    t.match(inbox.totals(), { received: seq, stored: seq, duplicate: 0, dead: 0 })
+    t.match(await select(database, 'readings', 'count(*) AS rows'), [{ rows: seq }])
   })
 
   t.test('it waits for a database that is not there at its start', async t => {
