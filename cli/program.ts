@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { version } from '../lib/package.ts'
+import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { decodeCommand } from './decode.ts'
 import { deviceCommand } from './device.ts'
@@ -25,7 +26,7 @@ export function createProgram (): Command {
     .addHelpText('after', help)
   const commands = [
     gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
-    configCommand()
+    configCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of withSubcommands(program)) tame(command)

@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { type Test } from 'tap'
 import { packageRoot } from '../../lib/package.ts'
 
-const entry = join(packageRoot, 'dist', 'cli', 'isobar.js')
-
 export interface CliOptions {
   /** Settings; nothing else of this process's environment reaches the command but PATH. */
   readonly env?: Readonly<Record<string, string>>
   /** Working folder: a `.env` in it counts. Default: that of temporary files. */
   readonly cwd?: string
   readonly stdin?: string
+  /** Folder of the installation to run. Default: this one. */
+  readonly root?: string
 }
 
 /** How a command ended. */
@@ -31,8 +31,8 @@ export interface RunningCli {
 }
 
 /** Starts the compiled command line in a process of its own, which goes with the test. */
-export function startCli (t: Test, args: readonly string[], { env = {}, cwd = tmpdir(), stdin = '' }: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [entry, ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
+export function startCli (t: Test, args: readonly string[], { env = {}, cwd = tmpdir(), stdin = '', root = packageRoot }: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [join(root, 'dist', 'cli', 'isobar.js'), ...args], { cwd, env: { PATH: process.env.PATH, ...env }, stdio: 'pipe' })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
