@@ -50,6 +50,19 @@ export async function migrate (database: Database, log: Logger): Promise<void> {
   }
 }
 
+/**
+ * What is there of the tables and views of this version: the names of those that are missing, and the version that was applied last, null when none was.
+ * Changes nothing.
+ */
+export async function lookAtTables ({ dialect, schema, query, table }: Database): Promise<{ readonly missing: readonly string[], readonly version: number | null }> {
+  const { rows } = await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1', [schema])
+  const there = new Set(rows.map(({ table_name: name }) => name))
+  const missing = readStatements(dialect, schema).flatMap(({ makes }) => makes === null || there.has(makes) ? [] : [makes])
+  if (!there.has('schema_version')) return { missing, version: null }
+  const applied = await query<{ version: number | null }>(`SELECT max(version) AS version FROM ${table('schema_version')}`)
+  return { missing, version: applied.rows[0]?.version ?? null }
+}
+
 function readStatements (dialect: Dialect, schema: string): Statement[] {
   const dir = join(packageRoot, 'schemas', 'sql', dialect.name)
   return readdirSync(dir).filter(file => file.endsWith('.sql')).sort().map(file => {

@@ -1,9 +1,12 @@
 import { type Clock } from '../lib/clock.ts'
+import { decodeBirth } from '../schemas/birth.ts'
 import { type Incoming } from '../schemas/delivery.ts'
+import { decodeState } from '../schemas/state.ts'
 import { checkTelemetry } from '../schemas/telemetry-decode.ts'
 import { type JournaledTopic, type Topics } from '../schemas/topics.ts'
 import { type CheckedTelemetry, type Mirror } from './mirror.ts'
 import { isWill, ownBytes, wireBytes, type InPublish } from './packet.ts'
+import { type Pace } from './pace.ts'
 import { type Pass, type ReleaseQueue } from './release.ts'
 import { closingRules, type ClosingRule } from './rules.ts'
 import { type BrokerStats } from './stats.ts'
@@ -21,6 +24,8 @@ export interface Journal {
 export interface Origin {
   readonly clientId: string | null
   readonly release: ReleaseQueue
+  /** Whether it has ended. */
+  readonly destroyed: boolean
   /** Closes the connection after a rule. */
   close (rule: ClosingRule): void
 }
@@ -29,6 +34,7 @@ export interface AdmissionParts {
   readonly inbox: Journal
   readonly topics: Topics
   readonly mirror: Mirror
+  readonly pace: Pace
   readonly stats: BrokerStats
   readonly maxHeldBytes: number
   readonly clock: Clock
@@ -40,7 +46,8 @@ export const heldOverheadBytes = 1024
 /**
  * What becomes of a PUBLISH: to the journal or not, and whether it waits. A journaled one of QoS 1 or 2 leaves its connection's queue when it is on
  * disk; one of QoS 0 is journaled without a promise and waits for nothing, and is not journaled while the journal is full.
- * While it is full what waits is limited, over all connections: one that publishes on is closed.
+ * What can't be decoded is journaled at its device's pace. While the journal is full, or a device is slowed, what waits is limited, over all connections: one that
+ * publishes on is closed.
  */
 export class Admission {
   readonly #parts: AdmissionParts
@@ -56,30 +63,55 @@ export class Admission {
     if (packet.topic.startsWith('$')) return this.#refuse('dollarTopic', packet, origin, pass)
     const journaled = topics.parseJournaled(packet.topic)
     const waits = (journaled !== null && packet.qos > 0) || origin.release.size > 0
-    if (waits && this.#overLimit(packet)) return this.#refuse('heldBytes', packet, origin, pass)
+    if (waits && this.#parts.inbox.full !== null && this.#overLimit(packet)) return this.#refuse('heldBytes', packet, origin, pass)
     if (packet.retain) packet.payload = ownBytes(packet.payload)
     if (journaled === null) origin.release.pass(packet, pass)
-    else if (packet.qos === 0) this.#unpromised(packet, journaled, origin, pass)
-    else this.#promised(packet, journaled, origin, pass)
+    else this.#admitJournaled({ packet, journaled, checked: check(packet.payload, journaled) }, origin, pass)
   }
 
-  #promised (packet: InPublish, journaled: JournaledTopic, { release, clientId }: Origin, pass: Pass): void {
-    const waiting = release.hold(packet, pass)
-    this.#append(packet, journaled, clientId, () => release.ready(waiting))
+  #admitJournaled (message: Message, origin: Origin, pass: Pass): void {
+    const { packet, journaled: { deviceId }, checked } = message
+    const slowed = checked === 'undecodable' && !this.#parts.pace.hasRoom(deviceId)
+    if (slowed && (isWill(packet) || this.#overLimit(packet))) return this.#refuse('heldBytes', packet, origin, pass)
+    if (packet.qos === 0) this.#unpromised(message, origin, pass)
+    else this.#promised(message, origin, pass)
   }
 
-  #unpromised (packet: InPublish, journaled: JournaledTopic, { release, clientId }: Origin, pass: Pass): void {
-    if (this.#parts.inbox.full === null) this.#append(packet, journaled, clientId, release.unpromised(packet))
-    else {
-      this.#parts.stats.droppedQos0++
-      this.#mirror(packet, journaled)
+  #promised (message: Message, origin: Origin, pass: Pass): void {
+    const { release } = origin
+    const waiting = release.hold(message.packet, pass)
+    this.#journal(message, origin, () => release.ready(waiting), () => release.forget(waiting))
+  }
+
+  #unpromised (message: Message, origin: Origin, pass: Pass): void {
+    const { inbox, stats } = this.#parts
+    const { release } = origin
+    if (inbox.full === null) {
+      const flushed = release.unpromised(message.packet)
+      this.#journal(message, origin, flushed, () => {
+        stats.droppedQos0++
+        flushed()
+      })
+    } else {
+      stats.droppedQos0++
+      this.#mirror(message)
     }
-    release.pass(packet, pass)
+    release.pass(message.packet, pass)
   }
 
-  #append (packet: InPublish, journaled: JournaledTopic, clientId: string | null, flushed: () => void): void {
+  /** Appends now; what can't be decoded, at its device's pace. `forgotten` is called when its connection has ended before that. */
+  #journal (message: Message, origin: Origin, flushed: () => void, forgotten: () => void): void {
+    const { pace } = this.#parts
+    const { clientId } = origin
+    if (message.checked !== 'undecodable') return this.#append(message, clientId, flushed)
+    pace.add({ deviceId: message.journaled.deviceId, clientId, isOver: () => origin.destroyed, journal: () => this.#append(message, clientId, flushed), forget: forgotten })
+  }
+
+  #append (message: Message, clientId: string | null, flushed: () => void): void {
     const { inbox, stats, clock } = this.#parts
-    const telemetry = this.#mirror(packet, journaled)
+    const { packet, journaled, checked } = message
+    const telemetry = typeof checked === 'string' ? null : checked
+    this.#mirror(message)
     inbox.append({
       deviceId: journaled.deviceId,
       kind: journaled.kind,
@@ -93,20 +125,16 @@ export class Admission {
       payload: packet.payload
     }, flushed)
     stats.journaled++
-    if (telemetry === null && journaled.kind === 'tele') stats.undecodable++
+    if (checked === 'undecodable') stats.undecodable++
   }
 
-  /** Shows telemetry in the mirror, and says what is in it; null for what is none. */
-  #mirror ({ payload }: InPublish, { deviceId, kind }: JournaledTopic): CheckedTelemetry | null {
-    const checked = kind === 'tele' ? checkTelemetry(payload) : null
-    if (checked === null || !checked.ok) return null
-    this.#parts.mirror.received(deviceId, payload, checked)
-    return checked
+  /** Shows telemetry in the mirror. */
+  #mirror ({ packet, journaled, checked }: Message): void {
+    if (typeof checked !== 'string') this.#parts.mirror.received(journaled.deviceId, packet.payload, checked)
   }
 
   #overLimit (packet: InPublish): boolean {
-    const { inbox, stats, maxHeldBytes } = this.#parts
-    if (inbox.full === null) return false
+    const { stats, maxHeldBytes } = this.#parts
     return stats.heldBytes + wireBytes(packet) + (stats.held + 1) * heldOverheadBytes > maxHeldBytes
   }
 
@@ -116,4 +144,18 @@ export class Admission {
     this.#parts.stats.droppedWills++
     pass(new Error(closingRules[rule]))
   }
+}
+
+/** A PUBLISH to a journaled topic, and what is in it: telemetry, or `other` (a state, a birth), or nothing that can be decoded. */
+interface Message {
+  readonly packet: InPublish
+  readonly journaled: JournaledTopic
+  readonly checked: CheckedTelemetry | 'other' | 'undecodable'
+}
+
+function check (payload: Uint8Array, { kind }: JournaledTopic): Message['checked'] {
+  if (kind === 'state') return decodeState(payload) === null ? 'undecodable' : 'other'
+  if (kind === 'birth') return decodeBirth(payload).ok ? 'other' : 'undecodable'
+  const checked = checkTelemetry(payload)
+  return checked.ok ? checked : 'undecodable'
 }

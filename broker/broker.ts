@@ -10,6 +10,7 @@ import { Connection, type Peer } from './connection.ts'
 import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
 import { isWill, type InPublish } from './packet.ts'
+import { Pace } from './pace.ts'
 import { ReleaseQueue, type Sender } from './release.ts'
 import { createStats, type BrokerStats } from './stats.ts'
 import { TurnEnd } from './turn-end.ts'
@@ -53,14 +54,18 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const stats = createStats()
   const interest = new Interest(topics)
   const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: showInMirror })
-  const admission = new Admission({ inbox, topics, mirror, stats, clock, maxHeldBytes: limits.maxHeldBytes })
+  const pace = new Pace({ maxPerMinute: limits.maxDeadLettersPerMinute, stats, clock, log })
+  const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
   const closings = new Closings({ clock, log, stats })
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
-  const orphans = { clientId: null, close: () => {}, release: createRelease(() => nobody, () => {}) }
+  const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
   const aedes = await openAedes(createHooks({ admission, interest, mirror, stats, log, orphans }), log)
   const stop = new AbortController()
-  const sweeping = every(sweepMs, clock, stop.signal, () => { for (const connection of connections) connection.sweep(clock.monotonicMs()) })
+  const sweeping = every(sweepMs, clock, stop.signal, () => {
+    pace.sweep()
+    for (const connection of connections) connection.sweep(clock.monotonicMs())
+  })
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
   inbox.onFullChanged(() => { for (const connection of connections) connection.wake() })
 

@@ -34,6 +34,8 @@ export interface Waiting {
   readonly pass: Pass
   readonly bytes: number
   ready: boolean
+  /** It was not journaled: it leaves the queue and is neither acknowledged nor published. */
+  forgotten: boolean
 }
 
 /**
@@ -87,7 +89,7 @@ export class ReleaseQueue {
 
   /** Adds a PUBLISH that waits for `ready`. */
   hold (packet: InPublish, pass: Pass): Waiting {
-    const waiting = { packet, pass, bytes: wireBytes(packet), ready: false }
+    const waiting = { packet, pass, bytes: wireBytes(packet), ready: false, forgotten: false }
     this.#waiting.push(waiting)
     this.#bytes += waiting.bytes
     this.#parts.stats.held++
@@ -99,6 +101,12 @@ export class ReleaseQueue {
   ready (waiting: Waiting): void {
     waiting.ready = true
     if (this.#waiting.first === waiting) this.#run()
+  }
+
+  /** It will not be journaled, as its connection has ended. */
+  forget (waiting: Waiting): void {
+    waiting.forgotten = true
+    this.ready(waiting)
   }
 
   /** Aedes publishes this packet. */
@@ -121,6 +129,7 @@ export class ReleaseQueue {
   }
 
   #release (waiting: Waiting): void {
+    if (waiting.forgotten) return this.#end(waiting)
     const { packet, pass } = waiting
     const { stats } = this.#parts
     const sender = this.#parts.sender()

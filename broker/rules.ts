@@ -8,7 +8,7 @@ export const closingRules = {
   connectTimeout: 'no CONNECT came in time',
   keepalive: 'nothing came for one and a half times the keep alive [MQTT-3.1.2-24]',
   dollarTopic: 'a topic with $ was published to',
-  heldBytes: 'the inbox is full, and too many bytes wait for their release',
+  heldBytes: 'too many bytes wait for their release while the inbox is full, or a device is slowed',
   outboundBytes: 'the client does not read what it subscribed to'
 } as const
 

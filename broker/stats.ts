@@ -15,16 +15,18 @@ export interface BrokerStats {
   publishesIn: number
   /** PUBLISHes handed to the inbox. */
   journaled: number
-  /** Of these: telemetry that can't be decoded; it is on its way to the dead letters. */
+  /** Of these: those that can't be decoded; they are on their way to the dead letters. */
   undecodable: number
+  /** Undecodable messages that had to wait for their device's next minute (see pace.ts). */
+  slowedPublishes: number
   /** QoS 1 and 2 PUBLISHes whose PUBACK or PUBREC may go, journaled or not. */
   acknowledged: number
   /** PUBLISHes that wait for their release, and their bytes, now. */
   held: number
   heldBytes: number
-  /** QoS 0 PUBLISHes to a journaled topic that were not journaled because the inbox was full. */
+  /** QoS 0 PUBLISHes to a journaled topic that were not journaled, because the inbox was full or their connection ended while they were slowed. */
   droppedQos0: number
-  /** Wills to a journaled topic that were neither journaled nor published, because the inbox was full and `maxHeldBytes` reached. */
+  /** Wills to a journaled topic that were neither journaled nor published, because the inbox was full and `maxHeldBytes` reached, or they were undecodable beyond their device's pace. */
   droppedWills: number
   /** Logins refused for their will's topic. */
   refusedWills: number
@@ -49,6 +51,7 @@ export function createStats (): BrokerStats {
     publishesIn: 0,
     journaled: 0,
     undecodable: 0,
+    slowedPublishes: 0,
     acknowledged: 0,
     held: 0,
     heldBytes: 0,

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { describeSettings, environment, namesFromFile } from '../lib/config.ts'
-import { loadSettings, settingsTable } from '../schemas/settings.ts'
+import { IsobarError } from '../lib/errors.ts'
+import { faultsOfSettings, loadSettings, settingsTable } from '../schemas/settings.ts'
 import { printable } from './escape.ts'
 import { printLines, printTable } from './output.ts'
 
@@ -10,6 +11,8 @@ export function configCommand (): Command {
     .summary('print every setting, its value and its meaning')
     .description('Print every setting: its value in effect, where that comes from, and what it means. Secrets are masked.')
     .option('--json', 'print an array of objects: name, value, from, type, text')
+    .helpCommand(false)
+    .addCommand(checkCommand())
     .addHelpText('after', help)
     .action(async ({ json }: { json?: true }) => {
       const settings = effectiveSettings()
@@ -27,10 +30,44 @@ line into yours and change it.
 Examples:
   isobar config
   isobar config --json
-  ISOBAR_DEVICE_INTERVAL=1min isobar config     is this a valid value?
+  isobar config check
 
 Exit codes: 0 all settings are valid, 1 some are not (all are printed even so, and
 each fault is named), 2 wrong usage.`
+
+/** `isobar config check`: are the settings valid? */
+function checkCommand (): Command {
+  return new Command('check')
+    .summary('say whether all settings are valid')
+    .description('Say whether all settings are valid, and what is wrong with each that is not. Nothing is started.')
+    .option('--json', 'print an array of objects: name, fault')
+    .addHelpText('after', checkHelp)
+    .action(async (_options: object, command: Command) => {
+      const { json } = command.optsWithGlobals<{ json?: true }>() // `config` has the option too, and takes it wherever it stands
+      const faults = faultsOfSettings()
+      if (json === true) await printTable({ columns: ['name', 'fault'], rows: faults.map(({ name, fault }) => [name, fault]) }, 'json')
+      else if (faults.length > 0) await printLines(faults.map(({ name, fault }) => printable(`${name} ${fault}`)))
+      else await printLines([validText()])
+      if (faults.length > 0) throw new IsobarError('ISO_SETTING_INVALID', { detail: faults.map(({ name }) => name).join(', ') })
+    })
+}
+
+const checkHelp = `
+Checked are the values of the environment and of the .env file of the working
+folder; a name that begins with ISOBAR_ and is no setting is a fault too. Whether
+ports are free and the database answers is asked by 'isobar doctor'.
+
+Examples:
+  isobar config check
+  ISOBAR_DEVICE_INTERVAL=1min isobar config check
+
+Exit codes: 0 all are valid, 1 some are not, 2 wrong usage.`
+
+function validText (): string {
+  const settings = effectiveSettings()
+  const given = settings.filter(({ from }) => from !== 'default').map(({ name }) => name)
+  return `All ${settings.length} settings are valid; ${given.length === 0 ? 'all are defaults' : `given: ${given.join(', ')}`}.`
+}
 
 interface EffectiveSetting {
   readonly name: string

@@ -90,7 +90,8 @@ class Supervisor implements BridgeThread {
   /** Resolves when the thread has ended. */
   async #runOnce (): Promise<string> {
     const { data, log, file = compiledThread } = this.#options
-    const worker = new Worker(file, { workerData: data, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: maxHeapMB } })
+    const execArgv = process.execArgv.filter(arg => /^--(cpu-prof|heap-prof|enable-source-maps)/.test(arg)) // and no loader of the tests
+    const worker = new Worker(file, { workerData: data, execArgv, resourceLimits: { maxOldGenerationSizeMb: maxHeapMB } })
     this.#worker = worker
     this.#hasSettled = false
     worker.on('message', (message: FromBridge) => this.#onMessage(worker, message))

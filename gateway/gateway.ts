@@ -42,6 +42,8 @@ export interface GatewayParts {
 
 /** What the database, stopping last, gets of the time to close. */
 const databaseStopMs = 1_500
+/** What a start that failed gets to close what it had opened. */
+const undoMs = 3_000
 
 /**
  * Opens a gateway from the end of the data path to its beginning, so that whatever comes in finds its way on:
@@ -87,7 +89,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
       }
     }
   } catch (error) {
-    closeByMs = clock.monotonicMs() + databaseStopMs
+    closeByMs = clock.monotonicMs() + undoMs
     await closers.close().catch((err: unknown) => log.error({ err }, 'what a failed start had opened could not all be closed'))
     throw error
   }

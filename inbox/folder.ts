@@ -1,11 +1,22 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { codeOf } from '../lib/errors.ts'
 
-/** Makes a folder, and those above it, for this user alone. What is there keeps its rights. Durable: the new names are on disk as well. */
+/**
+ * Makes a folder, and those above it, for this user alone. What is there keeps its rights. Durable: the new names are on disk as well.
+ * Level by level, since Node's own recursive mkdir never ends where a folder takes no new names, as /proc.
+ */
 export async function makeFolder (dir: string): Promise<void> {
-  const made = await mkdir(dir, { recursive: true, mode: 0o700 })
-  if (made === undefined) return
-  for (let path = resolve(dir); path !== dirname(made); path = dirname(path)) await syncFolder(dirname(path))
+  const path = resolve(dir)
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path, { mode: 0o700 })
+  }
+  await syncFolder(dirname(path))
 }
 
 /** Brings the names in a folder to disk: a file that was fsynced is lost all the same when its name is not. */

@@ -50,9 +50,9 @@ export interface Inbox {
   readonly full: InboxFull | null
   /**
    * Takes a delivery. `flushed` is called once it is on disk, in the order of the calls; while the inbox is full it waits. The payload must not
-   * change until then. What waits is in RAM, and bounded by who appends. @throws IsobarError ISO_INBOX_CLOSED
+   * change until then. What waits is in RAM, and bounded by who appends. @returns the delivery's number  @throws IsobarError ISO_INBOX_CLOSED
    */
-  append (incoming: Incoming, flushed: () => void): void
+  append (incoming: Incoming, flushed: () => void): number
   /**
    * Ends deliveries. Resolves when their removal and the counters are on disk, which a full disk delays.
    * A delivery that is not open, settled before or never there, is ignored and counted. @throws IsobarError ISO_INBOX_CLOSED when closed before that

@@ -58,12 +58,14 @@ export class Journal implements Inbox {
 
   get full (): InboxFull | null { return this.#room.full }
 
-  append (incoming: Incoming, flushed: () => void): void {
+  append (incoming: Incoming, flushed: () => void): number {
     this.#assertOpen()
-    this.#room.received(incoming.receivedAt, this.#next)
+    const number = this.#next
+    this.#room.received(incoming.receivedAt, number)
     this.#waiting.push(incoming)
     this.#flushed.push(flushed)
     this.#schedule()
+    return number
   }
 
   async settle (settled: readonly Settled[]): Promise<void> {

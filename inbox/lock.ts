@@ -36,6 +36,18 @@ export async function openLock (dir: string): Promise<Closable> {
   }
 }
 
+/** Who holds the lock of a folder that exists, for a person (`process 42`); null when nobody does. Changes nothing. */
+export async function lockHolder (dir: string): Promise<string | null> {
+  if (process.platform === 'win32') return await holderOf(await pipeOf(dir))
+  const place = await placeFor(dir)
+  try {
+    const highest = Math.max(0, ...await linksIn(place.folder, place.prefix))
+    return highest === 0 ? null : await holderOf(join(place.folder, `${place.prefix}owner.${highest}`))
+  } finally {
+    await place.close()
+  }
+}
+
 /** Where the links and sockets are. `folder` may be another name of the locked folder, short enough for a socket's path. */
 interface Place extends Closable {
   readonly folder: string
@@ -134,12 +146,16 @@ async function close (server: Server): Promise<void> {
 /** Windows: a named pipe has one owner and ends with it. */
 async function lockPipe (dir: string): Promise<Closable> {
   try {
-    const server = await listen(`\\\\.\\pipe\\isobar-${hashOf(await realpath(dir))}`)
+    const server = await listen(await pipeOf(dir))
     return { close: () => close(server) }
   } catch (error) {
     if (codeOf(error) === 'EADDRINUSE') throw new IsobarError('ISO_DATA_LOCKED', { detail: dir, cause: error })
     throw error
   }
+}
+
+async function pipeOf (dir: string): Promise<string> {
+  return `\\\\.\\pipe\\isobar-${hashOf(await realpath(dir))}`
 }
 
 function hashOf (text: string): string {

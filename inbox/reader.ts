@@ -2,7 +2,7 @@ import { type Counters, type Delivery } from '../schemas/delivery.ts'
 import { decodeGroup, deliveriesIn } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { decodeCounters } from './counters.ts'
-import { openStore } from './store.ts'
+import { openStore, type StoreSnapshot } from './store.ts'
 
 /** The inbox as a thread or process sees it that only reads. Every call sees what is committed, and holds no page of it afterwards. */
 export interface InboxReader {
@@ -12,6 +12,8 @@ export interface InboxReader {
    */
   read (from: number, maxBytes: number): { deliveries: Delivery[], next: number }
   counters (): Array<[DeviceId, Counters]>
+  /** The inbox as of this moment, to be looked through bit by bit. It has to be closed, and before the reader. */
+  snapshot (): StoreSnapshot
   close (): Promise<void>
 }
 
@@ -45,5 +47,5 @@ export function openInboxReader (dir: string): InboxReader {
     return entries
   }
 
-  return { read, counters, close: () => store.close() }
+  return { read, counters, snapshot: () => store.snapshot(), close: () => store.close() }
 }

@@ -10,6 +10,15 @@ export interface StoredGroup {
   readonly bytes: Uint8Array
 }
 
+/** The inbox as of one moment. What it hands out is a copy. */
+export interface StoreSnapshot {
+  summary (): Summary
+  counters (): ReadonlyArray<readonly [DeviceId, Uint8Array]>
+  /** Groups in order, from the first number that is not below `number`, with the bits of those deliveries that are settled (null: none). */
+  groupsFrom (number: number): Iterable<StoredGroup & { readonly settled: Uint8Array | null }>
+  close (): void
+}
+
 /** What is known of the inbox as a whole. */
 export interface Summary {
   /** Number of the next delivery. */
@@ -60,6 +69,8 @@ export class Store {
   readonly #partial: Database<Uint8Array, number>
   readonly #counters: Database<Uint8Array, DeviceId>
   readonly #meta: Database<Uint8Array, string>
+  /** What the folder says, as far as it was read. */
+  #format = formatVersion
   #failed = false
 
   constructor (root: RootDatabase<Uint8Array, string>) {
@@ -74,17 +85,15 @@ export class Store {
   id (): string | null {
     const format = this.#meta.get('format')
     if (format === undefined) return null
-    const version = viewOf(format).getUint32(0, true)
-    if (version > formatVersion) throw new IsobarError('ISO_INBOX_FORMAT', { detail: `its format is ${version}, this version knows ${formatVersion}` })
+    this.#format = viewOf(format).getUint32(0, true)
+    if (this.#format > formatVersion) throw new IsobarError('ISO_INBOX_FORMAT', { detail: `its format is ${this.#format}, this version knows ${formatVersion}` })
     return Buffer.from(this.#meta.get('id')!).toString('latin1')
   }
 
   /** Makes an empty inbox with an id. Resolves when it is durable. */
   async create (id: string, version = formatVersion): Promise<void> {
-    const format = new Uint8Array(4)
-    viewOf(format).setUint32(0, version, true)
     await this.#write(() => {
-      void this.#meta.put('format', format)
+      void this.#meta.put('format', formatBytes(version))
       void this.#meta.put('id', Buffer.from(id, 'latin1'))
       void this.#meta.put('summary', encodeSummary({ next: 1, deliveries: 0, bytes: 0 }))
     })
@@ -134,6 +143,24 @@ export class Store {
     this.#root.resetReadTxn()
   }
 
+  /** The trees as of this moment, whatever is committed meanwhile. The file grows while it is open, as no page is used again: close it soon. */
+  snapshot (): StoreSnapshot {
+    this.refresh()
+    const transaction = this.#root.useReadTransaction()
+    const [groups, partial, counters, meta] = [this.#groups, this.#partial, this.#counters, this.#meta]
+    return {
+      summary: () => decodeSummary(meta.get('summary', { transaction })!),
+      counters: () => Array.from(counters.getRange({ transaction }), ({ key, value }) => [key, value] as const),
+      * groupsFrom (number) {
+        for (const { key, value } of groups.getRange({ start: number, transaction })) {
+          const settled = partial.get(key, { transaction })
+          yield { first: key, bytes: exact(value), settled: settled === undefined ? null : exact(settled) }
+        }
+      },
+      close: () => transaction.done()
+    }
+  }
+
   /**
    * Bytes of the file that no page uses. Writes take them before the file grows. The file never shrinks.
    */
@@ -145,7 +172,7 @@ export class Store {
     return Math.max(0, lastPageNumber + 1 - used) * pageSize
   }
 
-  /** All of the changes or none. Resolves when they are on disk. @throws CommitError */
+  /** All of the changes or none; the first marks a folder of an older format as one of this. Resolves when they are on disk. @throws CommitError */
   async commit ({ appended, removed, partial, counters, summary }: Changes): Promise<void> {
     await this.#write(() => {
       if (appended !== null) void this.#groups.put(appended.first, appended.bytes)
@@ -153,7 +180,9 @@ export class Store {
       for (const [first, bits] of partial) void (bits === null ? this.#partial.remove(first) : this.#partial.put(first, bits))
       for (const [deviceId, bytes] of counters) void this.#counters.put(deviceId, bytes)
       void this.#meta.put('summary', encodeSummary(summary))
+      if (this.#format !== formatVersion) void this.#meta.put('format', formatBytes(formatVersion))
     })
+    this.#format = formatVersion
   }
 
   /** After a refused commit lmdb waits for ever for that commit's flush: the environment is left to the end of the process, which harms nothing. */
@@ -203,6 +232,12 @@ function pagesOf (stats: TreeStats): number {
 /** lmdb hands out values longer than 32 kB with a `length` of their own on them; a plain view has none of that. */
 function exact (value: Uint8Array): Uint8Array {
   return new Uint8Array(value.buffer, value.byteOffset, value.length)
+}
+
+function formatBytes (version: number): Uint8Array {
+  const bytes = new Uint8Array(4)
+  viewOf(bytes).setUint32(0, version, true)
+  return bytes
 }
 
 function encodeSummary ({ next, deliveries, bytes }: Summary): Uint8Array {

@@ -45,21 +45,37 @@ export function namesFromFile (dir: string = process.cwd()): ReadonlySet<string>
  * @throws IsobarError ISO_SETTING_INVALID naming every fault
  */
 export function readSettings<T extends SettingsTable> (table: T, env: Environment, own: RegExp): ValuesOf<T> {
-  const faults: string[] = []
+  const { values, faults } = evaluate(table, env, own)
+  if (faults.length > 0) throw new IsobarError('ISO_SETTING_INVALID', { detail: faults.map(({ name, fault }) => `${name} ${fault}`).join('; ') })
+  return deepFreeze(values) as ValuesOf<T>
+}
+
+/** A setting at fault, and what is wrong with it: `must be …`. */
+export interface SettingFault {
+  readonly name: string
+  readonly fault: string
+}
+
+/** Every fault that `readSettings` would name; none when all is valid. */
+export function settingFaults (table: SettingsTable, env: Environment, own: RegExp): readonly SettingFault[] {
+  return evaluate(table, env, own).faults
+}
+
+function evaluate (table: SettingsTable, env: Environment, own: RegExp): { readonly values: object, readonly faults: readonly SettingFault[] } {
+  const faults: SettingFault[] = []
   const values = {}
   for (const [name, setting] of Object.entries(table)) {
     const text = env[name] === undefined || env[name] === '' ? setting.default : env[name]
     try {
       place(values, setting.path, text === undefined ? undefined : setting.parse(text))
     } catch (error) {
-      faults.push(`${name} ${(error as Error).message}`)
+      faults.push({ name, fault: (error as Error).message })
     }
   }
   for (const name of Object.keys(env)) {
-    if (own.test(name) && !Object.hasOwn(table, name)) faults.push(`${name} is not a setting`)
+    if (own.test(name) && !Object.hasOwn(table, name)) faults.push({ name, fault: 'is not a setting' })
   }
-  if (faults.length > 0) throw new IsobarError('ISO_SETTING_INVALID', { detail: faults.join('; ') })
-  return deepFreeze(values) as ValuesOf<T>
+  return { values, faults }
 }
 
 /** A copy of the environment's texts with defaults filled in and secrets masked, for `isobar config`. */
@@ -74,9 +90,9 @@ export function describeSettings (table: SettingsTable, env: Environment): Array
 /** A URL keeps all but its password, also one among its parameters; anything else that is secret becomes stars. */
 export function maskSecret (value: string): string {
   if (!/^\w+:\/\//.test(value)) return '***'
-  return value
-    .replaceAll(/(\w+:\/\/[^:@/\s]*):[^/\s]*@/g, '$1:***@')
-    .replaceAll(/([?&]password=)[^&,\s]*/gi, '$1***')
+  return value.split(/,(?=\w+:\/\/)/).map(url => url
+    .replace(/(\w+:\/\/[^:@/\s]*):.*@/, '$1:***@') // up to the last @, whatever stands in the password
+    .replaceAll(/([?&]password=)[^&\s]*/gi, '$1***')).join(',')
 }
 
 function readEnvFile (dir: string): Environment {

@@ -64,6 +64,26 @@ export const catalogue = {
     retriable: false,
     operator: 'Nothing: the gateway ends, and settles what is open after its next start.'
   },
+  ISO_INBOX_LONG: {
+    message: 'the inbox is too long to be looked through now',
+    retriable: true,
+    operator: 'Ask again when the backlog is shorter; `isobar books` shows how much is pending.'
+  },
+  ISO_BRIDGE_AWAY: {
+    message: 'the bridge cannot answer now',
+    retriable: true,
+    operator: 'Ask again in some seconds; /readyz of the gateway says whether the bridge runs.'
+  },
+  ISO_BRIDGE_BUSY: {
+    message: 'the bridge has other questions to answer first',
+    retriable: true,
+    operator: 'Ask again in a minute: it takes one question at a time, so that none slows down its work.'
+  },
+  ISO_BOOKS_UNEXPLAINED: {
+    message: 'the books do not agree with the journal or the tables',
+    retriable: false,
+    operator: 'The lines above name each difference. Look for rows that were deleted by hand and for a restored backup; if there was neither, report it with these lines.'
+  },
   ISO_LISTEN_TAKEN: {
     message: 'the address is in use',
     retriable: false,
@@ -108,6 +128,11 @@ export const catalogue = {
     message: 'the gateway cannot be reached',
     retriable: true,
     operator: 'Start it, or say where it listens with --url (default: ISOBAR_MQTT).'
+  },
+  ISO_CLI_HTTP: {
+    message: 'the gateway does not answer over HTTP',
+    retriable: true,
+    operator: 'Start it with `isobar gateway`, or set ISOBAR_HTTP to the address of its greeting.'
   },
   ISO_CLI_LOGIN: {
     message: 'the gateway refuses this client',
@@ -258,6 +283,51 @@ export const catalogue = {
     message: 'HTTP beyond loopback needs a token',
     retriable: false,
     operator: 'Set ISOBAR_HTTP_TOKEN to a long random text (such as `openssl rand -hex 32` prints), or let ISOBAR_HTTP listen on 127.0.0.1.'
+  },
+  ISO_HTTP_LOGIN: {
+    message: 'the gateway asks for its token',
+    retriable: false,
+    operator: 'Send the token of ISOBAR_HTTP_TOKEN as `Authorization: Bearer <token>`; commands take it from the same setting.'
+  },
+  ISO_HTTP_HOST: {
+    message: 'the gateway does not go by that name',
+    retriable: false,
+    operator: 'Use its address, or the host of ISOBAR_HTTP.'
+  },
+  ISO_HTTP_ORIGIN: {
+    message: "another site's page may change nothing here",
+    retriable: false,
+    operator: "Send the request from the gateway's own page, or from a program that is no browser."
+  },
+  ISO_HTTP_REQUEST: {
+    message: 'the request is not valid',
+    retriable: false,
+    operator: 'Correct what the text names.'
+  },
+  ISO_HTTP_MISSING: {
+    message: 'there is nothing of that name',
+    retriable: false,
+    operator: 'Correct the path or the id; a gateway of another version may have other paths.'
+  },
+  ISO_HTTP_FAILED: {
+    message: 'the request failed inside the gateway',
+    retriable: false,
+    operator: 'Look at the log of the gateway, which says why, and report it.'
+  },
+  ISO_LETTER_FILTER: {
+    message: 'which dead letters is not said',
+    retriable: false,
+    operator: 'Name ids, a device, a code or a time, or say that all are meant (--all).'
+  },
+  ISO_LETTER_UNKNOWN: {
+    message: 'there is no such dead letter',
+    retriable: false,
+    operator: 'Look at `isobar dlq list --all`; an id may be cut short as long as it is the only one that begins so.'
+  },
+  ISO_REPLAY_FULL: {
+    message: 'nothing is replayed while the inbox is full',
+    retriable: true,
+    operator: 'Ask /readyz of the gateway what it waits for, and replay again when it is ready.'
   },
   ISO_DATABASE_BINARIES: {
     message: 'the embedded PostgreSQL is not installed completely',

@@ -1,4 +1,4 @@
-import { type Delivery, type Incoming } from './delivery.ts'
+import { type Delivery, type Incoming, type LetterId } from './delivery.ts'
 import { journaledKinds, type DeviceId, type JournaledKind } from './topics.ts'
 
 /**
@@ -7,16 +7,20 @@ import { journaledKinds, type DeviceId, type JournaledKind } from './topics.ts'
  *     group  = header record* origin*
  *     header = u32 deliveries | u32 origins | u32 offset of the origins | u32 0 | f64 receivedAt of the first delivery
  *     record = u32 payload bytes | u32 origin | u32 readings | f64 receivedAt | payload
- *     origin = u8 kind | u8 device bytes | u16 topic bytes | u16 clientId bytes | device | topic | clientId
+ *     origin = u8 kind | u8 device bytes | u16 topic bytes | u16 clientId bytes | device | topic | clientId | letter id
  *
  * Who sent what to which topic (the origin) stands once a group, however many deliveries share it. A delivery's number is that of the
- * group's first delivery plus its place. `formatVersion` changes when any of this does.
+ * group's first delivery plus its place. The replay of a dead letter is an origin of its own: bit 7 of its kind is set, and the letter's id (16 bytes)
+ * stands behind it. `formatVersion` changes when any of this does; groups of an older format are read as they are.
+ * Version 1: without replays.
  */
-export const formatVersion = 1
+export const formatVersion = 2
 
 const headerBytes = 24
 const recordBytes = 20
 const originBytes = 6
+const replayBit = 0x80
+const letterIdBytes = 16
 
 /** What a group holds of one origin, summed up while it is written. */
 export interface Origin {
@@ -25,6 +29,7 @@ export interface Origin {
   readonly kind: JournaledKind
   readonly topic: string
   readonly clientId: string
+  readonly replayOf: LetterId | null
   /** Readings of all its deliveries in this group. */
   readings: number
   /** Those of the newest delivery that has them. */
@@ -89,23 +94,24 @@ export class GroupWriter {
     return this.#bytes.subarray(0, this.#end)
   }
 
-  #originOf ({ deviceId, kind, topic, clientId }: Incoming): Origin {
+  #originOf ({ deviceId, kind, topic, clientId, replayOf = null }: Incoming): Origin {
     const known = this.#byTopic.get(topic)
-    if (known !== undefined && known.clientId === clientId) return known
-    const origin: Origin = { index: this.#origins.length, deviceId, kind, topic, clientId, readings: 0, lastBoot: null, lastSeq: null }
+    if (known !== undefined && known.clientId === clientId && known.replayOf === replayOf) return known
+    const origin: Origin = { index: this.#origins.length, deviceId, kind, topic, clientId, replayOf, readings: 0, lastBoot: null, lastSeq: null }
     this.#origins.push(origin)
     this.#byTopic.set(topic, origin)
     return origin
   }
 
-  #writeOrigin ({ deviceId, kind, topic, clientId }: Origin): void {
-    this.#reserve(originBytes + deviceId.length + 3 * (topic.length + clientId.length)) // a UTF-16 unit takes 3 bytes of UTF-8 at most
+  #writeOrigin ({ deviceId, kind, topic, clientId, replayOf }: Origin): void {
+    this.#reserve(originBytes + deviceId.length + 3 * (topic.length + clientId.length) + letterIdBytes) // a UTF-16 unit takes 3 bytes of UTF-8 at most
     const at = this.#end
     this.#end += originBytes
     const device = this.#writeText(deviceId)
     const topicBytes = this.#writeText(topic)
     const clientIdBytes = this.#writeText(clientId)
-    this.#view.setUint8(at, journaledKinds.indexOf(kind))
+    if (replayOf !== null) this.#writeLetterId(replayOf)
+    this.#view.setUint8(at, journaledKinds.indexOf(kind) | (replayOf === null ? 0 : replayBit))
     this.#view.setUint8(at + 1, device)
     this.#view.setUint16(at + 2, topicBytes, true)
     this.#view.setUint16(at + 4, clientIdBytes, true)
@@ -115,6 +121,11 @@ export class GroupWriter {
     const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.#end))
     this.#end += written
     return written
+  }
+
+  #writeLetterId (id: LetterId): void {
+    this.#bytes.set(Buffer.from(id, 'hex').subarray(0, letterIdBytes), this.#end)
+    this.#end += letterIdBytes
   }
 
   #reserve (bytes: number): void {
@@ -177,28 +188,31 @@ export function decodeGroup (first: number, group: Uint8Array, from: number, set
   for (let place = 0, at = headerBytes; place < count; place++) {
     const end = at + recordBytes + view.getUint32(at, true)
     if (first + place >= from && (settled === null || !hasBit(settled, place))) {
-      const { deviceId, kind, topic, clientId } = origins[view.getUint32(at + 4, true)]!
+      const { deviceId, kind, topic, clientId, replayOf } = origins[view.getUint32(at + 4, true)]!
       const payload = group.subarray(at + recordBytes, end)
-      deliveries.push({ number: first + place, deviceId, kind, topic, clientId, receivedAt: view.getFloat64(at + 12, true), readings: view.getUint32(at + 8, true), payload })
+      deliveries.push({ number: first + place, deviceId, kind, topic, clientId, receivedAt: view.getFloat64(at + 12, true), readings: view.getUint32(at + 8, true), payload, replayOf })
     }
     at = end
   }
   return deliveries
 }
 
-type OriginNames = Pick<Origin, 'deviceId' | 'kind' | 'topic' | 'clientId'>
+type OriginNames = Pick<Origin, 'deviceId' | 'kind' | 'topic' | 'clientId' | 'replayOf'>
 
 function originsIn (group: Uint8Array, view: DataView): OriginNames[] {
   const origins: OriginNames[] = []
   const bytes = Buffer.from(group.buffer, group.byteOffset, group.byteLength)
   let at = view.getUint32(8, true)
   for (let left = view.getUint32(4, true); left > 0; left--) {
-    const kind = journaledKinds[view.getUint8(at)]!
+    const kindByte = view.getUint8(at)
+    const kind = journaledKinds[kindByte & ~replayBit]!
     const topicAt = at + originBytes + view.getUint8(at + 1)
     const clientIdAt = topicAt + view.getUint16(at + 2, true)
-    const end = clientIdAt + view.getUint16(at + 4, true)
+    const namesEnd = clientIdAt + view.getUint16(at + 4, true)
+    const end = namesEnd + ((kindByte & replayBit) === 0 ? 0 : letterIdBytes)
     const deviceId = bytes.toString('latin1', at + originBytes, topicAt) as DeviceId // written from a checked one
-    origins.push({ deviceId, kind, topic: bytes.toString('utf8', topicAt, clientIdAt), clientId: bytes.toString('utf8', clientIdAt, end) })
+    const replayOf = end === namesEnd ? null : bytes.toString('hex', namesEnd, end)
+    origins.push({ deviceId, kind, topic: bytes.toString('utf8', topicAt, clientIdAt), clientId: bytes.toString('utf8', clientIdAt, namesEnd), replayOf })
     at = end
   }
   return origins

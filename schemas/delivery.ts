@@ -15,7 +15,12 @@ export interface Incoming {
   readonly boot: number | null
   readonly lastSeq: number | null
   readonly payload: Uint8Array
+  /** The id of the dead letter that this is a replay of; a device sent it when there is none. */
+  readonly replayOf?: LetterId | null
 }
+
+/** Names a dead letter: 32 hex digits. */
+export type LetterId = string
 
 /** A journaled PUBLISH as the inbox gives it out. `number` only grows, also over restarts, and names it within one inbox. */
 export interface Delivery {
@@ -27,6 +32,8 @@ export interface Delivery {
   readonly receivedAt: number
   readonly readings: number
   readonly payload: Uint8Array
+  /** Not null: no device sent it now, it is the replay of this dead letter. */
+  readonly replayOf: LetterId | null
 }
 
 /** How a reading ended. */

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { environment, readSettings, type Environment, type SettingsTable, type ValuesOf } from '../lib/config.ts'
+import { environment, readSettings, settingFaults, type Environment, type SettingFault, type SettingsTable, type ValuesOf } from '../lib/config.ts'
 import { logLevels } from '../lib/log.ts'
 import { bytes, choice, duration, flag, integer, pattern, text, url } from '../lib/setting-kinds.ts'
 
@@ -30,6 +30,7 @@ export const settingsTable = {
   ISOBAR_MAX_HELD_BYTES: bytes('limits.maxHeldBytes', '64MB', [64e3, 64 * GB], 'Bytes of PUBLISHes that may wait for their release over all connections; beyond it a connection that publishes on while the inbox is full is closed.'),
   ISOBAR_MAX_OUTBOUND_BYTES: bytes('limits.maxOutboundBytes', '1MB', [1000, GB], 'Bytes that may wait for a subscriber that does not read; beyond it that subscriber is closed.'),
   ISOBAR_MAX_LAST_DEVICES: integer('limits.maxLastDevices', 10_000, [0, 10_000_000], 'Devices whose newest reading is kept for <device>/last; those beyond it have none.'),
+  ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE: integer('limits.maxDeadLettersPerMinute', 100, [1, 1_000_000], 'Undecodable messages of one device that are taken in a minute; those beyond it wait for their PUBACK, so that the sender is slowed. Also the most <device>/error messages to it.'),
 
   ISOBAR_BATCH_MAX_ROWS: integer('batch.maxRows', 5000, [1, 50_000], 'Most rows of one insert.'),
   ISOBAR_BATCH_MAX_BYTES: bytes('batch.maxBytes', '4MB', [1000, 10e6], 'Most payload bytes of one insert.'),
@@ -49,6 +50,9 @@ export const settingsTable = {
   ISOBAR_DEVICE_TRUST_CLOCK: flag('device.trustClock', false, "This machine's clock is right although systemd-timesyncd does not say so (chrony, ntpd, a container).")
 } as const satisfies SettingsTable
 
+/** What must be a setting, or is a typing error. ISOBAR_TEST_… is for the tests alone. */
+const ownNames = /^ISOBAR_(?!TEST_)/
+
 /** All settings, read and checked. */
 export type Settings = ValuesOf<typeof settingsTable>
 
@@ -57,5 +61,10 @@ export type Settings = ValuesOf<typeof settingsTable>
  * @throws IsobarError ISO_SETTING_INVALID naming every fault at once
  */
 export function loadSettings (env: Environment = environment()): Settings {
-  return readSettings(settingsTable, env, /^ISOBAR_(?!TEST_)/) // ISOBAR_TEST_… is for the tests alone
+  return readSettings(settingsTable, env, ownNames)
+}
+
+/** What is wrong with the settings of this process; nothing when `loadSettings` succeeds. */
+export function faultsOfSettings (env: Environment = environment()): readonly SettingFault[] {
+  return settingFaults(settingsTable, env, ownNames)
 }

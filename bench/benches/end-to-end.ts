@@ -1,3 +1,4 @@
+import { freePort } from '../free-port.ts'
 import { figureOf, inTemporaryFolder, type Bench, type Figures } from '../figures.ts'
 import { startGateway, type GatewayProcess } from '../gateway-process.ts'
 import { runLoadProcess, type LoadProcessOptions } from '../load-process.ts'
@@ -22,14 +23,20 @@ export const endToEnd: Bench = {
 
 type Shape = Pick<LoadProcessOptions, 'connections' | 'rowsPerMessage' | 'messages' | 'devicesPerConnection'>
 
-/** Publishes as fast as PUBACKs come, and stops the watch when the last row is committed. */
-export async function committedRate (shape: Shape): Promise<{ rowsPerSecond: number, peakRssAnonMB: number }> {
+/**
+ * Publishes as fast as PUBACKs come, and stops the watch when the last row is committed.
+ * @param backlog messages that the inbox holds already when the watch starts: taken in while the database was away, and written with the others
+ */
+export async function committedRate (shape: Shape, backlog = 0): Promise<{ rowsPerSecond: number, peakRssAnonMB: number }> {
   return await inTemporaryFolder(async dir => {
+    if (backlog > 0) await fillInbox(dir, { ...shape, messages: backlog })
     const gateway = await startGateway(dir)
     try {
       const load = { host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, ...shape }
-      await runLoadProcess({ ...load, messages: Math.ceil(shape.messages / 10), seed: 2, prefix: 'warm' })
-      await settled(gateway)
+      if (backlog === 0) {
+        await runLoadProcess({ ...load, messages: Math.ceil(shape.messages / 10), seed: 2, prefix: 'warm' })
+        await settled(gateway)
+      }
       const before = (await gateway.status()).readings.stored
       const memory = watchMemory(gateway)
       const startedMs = performance.now()
@@ -41,6 +48,16 @@ export async function committedRate (shape: Shape): Promise<{ rowsPerSecond: num
       await gateway.close()
     }
   })
+}
+
+/** Lets a gateway take in messages that it can't write, so that the next one on the folder starts with them. */
+async function fillInbox (dir: string, shape: Shape): Promise<void> {
+  const gateway = await startGateway(dir, { CRATE_URL: `postgresql://nobody@127.0.0.1:${await freePort()}/none` })
+  try {
+    await runLoadProcess({ host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, ...shape, seed: 3, prefix: 'backlog' })
+  } finally {
+    await gateway.close()
+  }
 }
 
 /** Waits until nothing is pending. */

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { type IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 
 /**
@@ -11,6 +12,15 @@ export function isOwnHost (header: string | undefined, ownHost: string): boolean
   if (header === undefined) return false
   const host = header.replace(/:\d+$/, '').toLowerCase()
   return host === 'localhost' || isIP(withoutBrackets(host)) !== 0 || host === ownHost.toLowerCase()
+}
+
+/**
+ * Whether a request that changes something comes from our own page, or from no page at all: a browser says so (Sec-Fetch-Site, or an Origin), and
+ * sends the request of any page to any address.
+ */
+export function isOwnPage ({ host, origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site === 'same-origin' || site === 'none'
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host?.toLowerCase())
 }
 
 /** A check of `Authorization: Bearer <token>` that takes the same time whatever is wrong. */

@@ -1,10 +1,10 @@
 import { type AddressInfo } from 'node:net'
-import { fastify, type FastifyError, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { isLoopback } from '../../broker/listeners.ts'
-import { IsobarError, codeOf, textOf } from '../../lib/errors.ts'
+import { IsobarError, codeOf, textOf, type ErrorCode } from '../../lib/errors.ts'
 import { type Closable } from '../../lib/lifecycle.ts'
 import { type Logger } from '../../lib/log.ts'
-import { createTokenCheck, isOwnHost, withoutBrackets } from './access.ts'
+import { createTokenCheck, isOwnHost, isOwnPage, withoutBrackets } from './access.ts'
 
 export interface HttpSettings {
   /** `http://host:port`; port 0 chooses a free one. */
@@ -36,7 +36,8 @@ const responseHeaders = {
 }
 
 /**
- * Listens for HTTP. Every request passes the Host check, and the token when there is one, but for routes that are `open`.
+ * Listens for HTTP. Every request passes the Host check, and the token when there is one, but for routes that are `open`. What changes something
+ * must not come from another site's page.
  * @returns the URL with the real port. `close` ends connections that still have a request under way.
  * @throws IsobarError ISO_HTTP_TOKEN beyond loopback without a token; ISO_LISTEN_TAKEN, ISO_LISTEN_REFUSED naming ISOBAR_HTTP
  */
@@ -58,19 +59,31 @@ function addGuards (server: FastifyInstance, ownHost: string, token: string | un
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(responseHeaders)
     if (request.routeOptions.config.open === true) return
-    if (!isOwnHost(request.headers.host, ownHost)) return await reply.code(421).send({ error: 'this server does not go by that name; use its address, or the host of ISOBAR_HTTP' })
-    if (!isToken(request.headers.authorization)) return await reply.code(401).header('www-authenticate', 'Bearer').send({ error: 'the token of ISOBAR_HTTP_TOKEN is needed, as `Authorization: Bearer <token>`' })
+    const { host, authorization } = request.headers
+    if (!isOwnHost(host, ownHost)) return await refuse(reply, 421, new IsobarError('ISO_HTTP_HOST', { detail: host }))
+    if (!isToken(authorization)) return await refuse(reply.header('www-authenticate', 'Bearer'), 401, new IsobarError('ISO_HTTP_LOGIN'))
+    if (request.method !== 'GET' && request.method !== 'HEAD' && !isOwnPage(request.headers)) return await refuse(reply, 403, new IsobarError('ISO_HTTP_ORIGIN'))
   })
 }
 
+/** Every error is `{ error, code }`: a sentence and its code in docs/ERRORS.md. */
 function addErrors (server: FastifyInstance, log: Logger): void {
-  server.setNotFoundHandler(async (request, reply) => await reply.code(404).send({ error: `there is no ${request.method} ${request.url.split('?')[0]}` }))
-  server.setErrorHandler(async (error: FastifyError, request, reply) => {
+  server.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text to other sites without asking
+  server.setNotFoundHandler(async (request, reply) => await refuse(reply, 404, new IsobarError('ISO_HTTP_MISSING', { detail: `${request.method} ${request.url.split('?')[0]}` })))
+  server.setErrorHandler(async (error: FastifyError | IsobarError, request, reply) => {
+    if (error instanceof IsobarError) return await refuse(reply, statusOf[error.code] ?? 503, error)
     const status = error.statusCode ?? 500
-    if (status < 500) return await reply.code(status).send({ error: error.message })
+    if (status < 500) return await refuse(reply, status, new IsobarError('ISO_HTTP_REQUEST', { detail: error.message }))
     log.error({ err: error, route: request.routeOptions.url }, 'a request failed')
-    return await reply.code(status).send({ error: 'the request failed inside the gateway; its log says why' })
+    return await refuse(reply, status, new IsobarError('ISO_HTTP_FAILED'))
   })
+}
+
+/** Errors of ours that are the asker's. All others say what the gateway, or its database, cannot do now: 503. */
+const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = { ISO_HTTP_REQUEST: 400, ISO_LETTER_FILTER: 400, ISO_HTTP_MISSING: 404, ISO_LETTER_UNKNOWN: 404 }
+
+async function refuse (reply: FastifyReply, status: number, { message, code }: IsobarError): Promise<FastifyReply> {
+  return await reply.code(status).send({ error: message, code })
 }
 
 async function listen (server: FastifyInstance, host: string, port: number, url: string): Promise<number> {

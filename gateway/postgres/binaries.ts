@@ -41,7 +41,8 @@ export async function mendLinks (root: string): Promise<void> {
   }
 }
 
-function packageFolder (): string {
+/** The folder of that package. @throws IsobarError ISO_DATABASE_BINARIES when it is not installed */
+export function packageFolder (): string {
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(binariesPackage)))
   } catch (error) {

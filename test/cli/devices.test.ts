@@ -1,20 +1,24 @@
+import { type Client } from 'pg'
 import t, { type Test } from 'tap'
 import { openTestDatabase, type TestDatabase } from '../helpers/database.ts'
 import { runCli, type CliResult } from '../helpers/cli.ts'
+import { openClient } from '../helpers/settled.ts'
 
 let database: TestDatabase
+let client: Client
 
 async function isobar (t: Test, args: readonly string[], files: Record<string, string> = {}): Promise<CliResult> {
   return await runCli(t, args, { env: { CRATE_URL: database.url }, cwd: t.testdir(files) })
 }
 
-async function query (t: Test, statement: string): Promise<unknown> {
-  const { stdout, stderr } = await isobar(t, ['sql', '--json', statement])
-  t.equal(stderr, '')
-  return JSON.parse(stdout)
+async function query (statement: string): Promise<unknown[]> {
+  return (await client.query(statement)).rows
 }
 
-t.before(async () => { database = await openTestDatabase(t) })
+t.before(async () => {
+  database = await openTestDatabase(t)
+  client = await openClient(t, database.url)
+})
 
 t.test('before the migration the missing table is named, with what to do', async t => {
   const { code, stderr } = await isobar(t, ['devices', 'list'])
@@ -29,7 +33,7 @@ t.test('migrate makes the tables, a second time changes nothing, and the passwor
     t.match(stdout, /^Tables and views of schema public are up to date \(PostgreSQL \d+/)
     t.notMatch(stdout, new URL(database.url).password)
   }
-  t.same(await query(t, 'select count(*) as n from readings_placed'), [{ n: 0 }])
+  t.same(await query('select count(*)::integer as n from readings_placed'), [{ n: 0 }])
 })
 
 t.test('a placement is written as it was given, and again replaces itself', async t => {
@@ -39,9 +43,9 @@ t.test('a placement is written as it was given, and again replaces itself', asyn
     t.same({ code, stderr }, { code: 0, stderr: '' })
     t.equal(stdout, `pi-attic hangs in ${room}, home, 312.5 m from 2026-03-01T00:00:00.000Z on.\n`)
   }
-  t.same(await query(t, 'select * from placements'), [{
+  t.same(await query('select * from placements'), [{
     device_id: 'pi-attic',
-    valid_from: '2026-03-01T00:00:00.000Z',
+    valid_from: new Date('2026-03-01T00:00:00Z'),
     site: 'home',
     room: 'cellar',
     altitude_m: 312.5,
@@ -54,12 +58,12 @@ t.test('a placement is written as it was given, and again replaces itself', asyn
 t.test('a negative altitude and an end are placements too', async t => {
   t.equal((await isobar(t, ['devices', 'set', 'pi-sea', '--altitude', '-12', '--from', '2026-01-01'])).code, 0)
   t.match((await isobar(t, ['devices', 'set', 'pi-sea', '--end', '--from', '2026-02-01'])).stdout, 'pi-sea hangs nowhere from 2026-02-01')
-  t.same(await query(t, "select altitude_m from placements where device_id = 'pi-sea' order by valid_from"), [{ altitude_m: -12 }, { altitude_m: null }])
+  t.same(await query("select altitude_m from placements where device_id = 'pi-sea' order by valid_from"), [{ altitude_m: -12 }, { altitude_m: null }])
 })
 
 t.test('the list has heard and placed devices with their place of now, and says which have none', async t => {
-  await query(t, "insert into devices (device_id, state, last_seen) values ('pi-attic', 'online', '2026-03-02Z'), ('pi-new', 'offline', '2026-03-02Z')")
-  await query(t, "insert into books values ('g', 'pi-attic', 9, 7, 0, 1, 1, 1, 8, now()), ('h', 'pi-attic', 1, 1, 0, 0, 0, 1, 8, now())")
+  await query("insert into devices (device_id, state, last_seen) values ('pi-attic', 'online', '2026-03-02Z'), ('pi-new', 'offline', '2026-03-02Z')")
+  await query("insert into books values ('g', 'pi-attic', 9, 7, 0, 1, 1, 1, 8, now()), ('h', 'pi-attic', 1, 1, 0, 0, 0, 1, 8, now())")
   t.equal((await isobar(t, ['devices', 'set', 'pi-attic', '--room', 'future', '--from', '2126-01-01'])).code, 0)
   const { code, stdout, stderr } = await isobar(t, ['devices', 'list', '--json'])
   t.equal(code, 0)
@@ -76,7 +80,7 @@ t.test('a file with a fault writes nothing and names every line', async t => {
   const { code, stderr } = await isobar(t, ['devices', 'import', 'p.csv'], { 'p.csv': 'device_id,valid_from,room\nimported,2026-01-01,a\nBAD,2026-01-01,b\nimported,soon,c\n' })
   t.equal(code, 1)
   t.match(stderr, /^p\.csv: line 3: device_id .*\np\.csv: line 4: valid_from .*\nisobar: the file is not valid and nothing of it was written: p\.csv, 2 faults \[ISO_IMPORT_INVALID\]\. /)
-  t.same(await query(t, "select * from placements where device_id = 'imported'"), [])
+  t.same(await query("select * from placements where device_id = 'imported'"), [])
 })
 
 t.test('a good file is written whole, and again changes nothing', async t => {
@@ -86,7 +90,7 @@ t.test('a good file is written whole, and again changes nothing', async t => {
     const { code, stdout, stderr } = await isobar(t, ['devices', 'import', 'p.csv'], files)
     t.same({ code, stdout, stderr }, { code: 0, stdout: '2500 placements of 50 devices written.\n', stderr: '' }, time)
   }
-  t.same(await query(t, "select count(*) as n, count(distinct room) as rooms, max(labels ->> 'floor') as floor from placements where device_id like 'dev-%'"), [{ n: 2500, rooms: 2500, floor: '999' }])
+  t.same(await query("select count(*)::integer as n, count(distinct room)::integer as rooms, max(labels ->> 'floor') as floor from placements where device_id like 'dev-%'"), [{ n: 2500, rooms: 2500, floor: '999' }])
 })
 
 t.test('a file that is not there, or not UTF-8, is told with its name', async t => {

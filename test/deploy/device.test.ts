@@ -44,15 +44,13 @@ async function openLeanInstall (t: Test): Promise<string> {
   t.teardown(async () => await rm(dir, { recursive: true, force: true }))
   const pack = readDocs('DEVICE.md').find(line => line.startsWith('tar -czf '))!
   const archive = join(dir, 'isobar-device.tgz')
-  await promisify(execFile)('sh', ['-c', pack.replace('/tmp/isobar-device.tgz', archive)], { cwd: packageRoot })
+  await promisify(execFile)('sh', ['-c', pack.replace('../isobar-device.tgz', archive)], { cwd: packageRoot })
   await promisify(execFile)('tar', ['-xzf', archive, '-C', dir])
   await mkdir(join(dir, 'node_modules'))
   const folders = Object.keys(locked).filter(path => path.lastIndexOf('node_modules/') === 0) // what is nested comes with its parent
-  for (const folder of folders) {
-    await cp(join(packageRoot, folder), join(dir, folder), { recursive: true }).catch((error: unknown) => {
-      if ((error as { code?: unknown }).code !== 'ENOENT') throw error // of another platform
-    })
-  }
+  await Promise.all(folders.map(async folder => await cp(join(packageRoot, folder), join(dir, folder), { recursive: true }).catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== 'ENOENT') throw error // of another platform
+  })))
   return dir
 }
 

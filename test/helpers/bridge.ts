@@ -59,6 +59,7 @@ export function rawDelivery ({ deviceId = 'dev-1', kind = 'tele', ...over }: Del
     receivedAt: testNow,
     readings: kind === 'tele' ? 1 : 0,
     payload: new Uint8Array(),
+    replayOf: null,
     ...over
   }
 }

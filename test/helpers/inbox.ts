@@ -42,6 +42,7 @@ export function incoming ({ deviceId = 'dev-1', ...over }: Partial<Omit<Incoming
     boot: 7,
     lastSeq: 0,
     payload: new Uint8Array(31),
+    replayOf: null,
     ...over
   }
 }
@@ -76,4 +77,10 @@ export async function fullChanged (inbox: Inbox): Promise<void> {
       told = true
     })
   })
+}
+
+/** A clock on which every look takes so many ms, and on which nobody sleeps. */
+export function clockOfSteps (ms: number): Pick<Clock, 'monotonicMs' | 'sleep'> {
+  let nowMs = 0
+  return { monotonicMs: () => { nowMs += ms; return nowMs }, sleep: async () => {} }
 }

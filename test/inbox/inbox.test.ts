@@ -1,9 +1,11 @@
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
+import { open } from 'lmdb'
 import t from 'tap'
 import { openStore } from '../../inbox/store.ts'
 import { IsobarError } from '../../lib/errors.ts'
+import { formatVersion } from '../../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
 import { createTestClock, type TestClock } from '../helpers/clock.ts'
 import { append, fullChanged, incoming, openTestInbox, openTestReader, readAll, settledAs, testInboxDir } from '../helpers/inbox.ts'
@@ -276,6 +278,7 @@ t.test('a folder that cannot be made is refused with its name', async t => {
   const file = join(t.testdir({ file: '' }), 'file')
   await t.rejects(openTestInbox(t, { dir: join(file, 'inbox') }), { code: 'ISO_DATA_UNWRITABLE', message: /file\/inbox \(ENOTDIR/ })
   await t.rejects(openTestInbox(t, { dir: file }), { code: 'ISO_DATA_UNWRITABLE', message: /EEXIST/ })
+  if (process.platform === 'linux') await t.rejects(openTestInbox(t, { dir: '/proc/nowhere/inbox' }), { code: 'ISO_DATA_UNWRITABLE', message: /ENOENT/ }, 'a folder that takes no names')
 })
 
 t.test('a data file that is not one is refused instead of mapped, and the folder is free again', async t => {
@@ -295,10 +298,47 @@ t.test('an inbox of a newer format is refused', async t => {
   const inbox = await openTestInbox(t, { dir })
   await inbox.close()
   const store = openStore(dir, { readOnly: false })
-  await store.create('00000000', 2)
+  await store.create('00000000', formatVersion + 1)
   await store.close()
-  await t.rejects(openTestInbox(t, { dir }), { code: 'ISO_INBOX_FORMAT', message: /its format is 2, this version knows 1/ })
+  await t.rejects(openTestInbox(t, { dir }), { code: 'ISO_INBOX_FORMAT', message: new RegExp(`its format is ${formatVersion + 1}, this version knows ${formatVersion}`) })
   t.throws(() => openTestReader(t, dir), { code: 'ISO_INBOX_FORMAT' })
+})
+
+t.test('an inbox of an older format is read, and becomes one of this format with its first commit', async t => {
+  const dir = testInboxDir(t)
+  await (await openTestInbox(t, { dir })).close()
+  const store = openStore(dir, { readOnly: false })
+  await store.create('0000beef', 1)
+  await store.close()
+  const formatNow = async (): Promise<number> => {
+    const root = open<Buffer, string>({ path: dir, noSubdir: false, encoding: 'binary', readOnly: true })
+    const format = root.openDB<Buffer, string>('meta', { encoding: 'binary' }).get('format')!.readUInt32LE(0)
+    await root.close()
+    return format
+  }
+  const inbox = await openTestInbox(t, { dir })
+  t.equal(inbox.gatewayId, 'test-0000beef')
+  t.equal(await formatNow(), 1)
+  await append(inbox)
+  t.equal(await formatNow(), formatVersion)
+  await inbox.close()
+  t.equal((await openTestInbox(t, { dir })).backlog().deliveries, 1)
+})
+
+t.test('append tells the number that the delivery is read with, and the mark of a replay is read back', async t => {
+  const dir = testInboxDir(t)
+  const inbox = await openTestInbox(t, { dir })
+  const replayOf = 'c0'.repeat(16)
+  const numbers: number[] = []
+  await new Promise<void>(resolve => {
+    numbers.push(inbox.append(incoming(), () => {}), inbox.append(incoming({ replayOf, boot: null, lastSeq: null }), () => {}), inbox.append(incoming(), resolve))
+  })
+  numbers.push(inbox.append(incoming(), () => {}))
+  await append(inbox)
+  const read = readAll(openTestReader(t, dir))
+  t.same(read.slice(0, 4).map(({ number }) => number), numbers)
+  t.same(read.slice(0, 4).map(delivery => delivery.replayOf), [null, replayOf, null, null])
+  t.match(inbox.totals(), { received: 5, pending: 5 }, 'a replay is one more received reading')
 })
 
 t.test('the folders made are closed to others, those that were there are left alone', { skip: process.platform === 'win32' && 'no modes on Windows' }, async t => {

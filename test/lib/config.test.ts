@@ -126,7 +126,9 @@ t.test('a masked URL keeps all but its passwords', async t => {
     ['postgres://host/db?user=a&password=b%40&x=1', 'postgres://host/db?user=a&password=***&x=1'],
     ['mqtt://127.0.0.1:1883', 'mqtt://127.0.0.1:1883'],
     ['postgres//user:pass@host', '***'],
-    ['token', '***']
+    ['token', '***'],
+    ['postgres://u:pa/ss@h/d', 'postgres://u:***@h/d'],
+    ['postgres://u:a,b@c@h:1/d,crate://v:x/y@k', 'postgres://u:***@h:1/d,crate://v:***@k']
   ] as const
   for (const [value, masked] of cases) t.equal(maskSecret(value), masked)
 })

@@ -37,6 +37,23 @@ t.test('what is written is read back, whatever is in it', async t => {
   t.equal(receivedAtOf(group), deliveries[0]!.receivedAt)
 })
 
+t.test('the replay of a dead letter has its mark, and stands as an origin of its own', async t => {
+  const id = '00ff'.repeat(8)
+  const replay = incoming({ deviceId: 'a', clientId: 'c', topic: 't', receivedAt: 2, readings: 3, boot: null, lastSeq: null, payload: Buffer.from('ff00', 'hex'), replayOf: id })
+  t.equal(Buffer.from(groupOf([replay])).toString('hex'), [
+    '01000000', '01000000', '2e000000', '00000000', '0000000000000040',
+    '02000000', '00000000', '03000000', '0000000000000040', 'ff00',
+    '80', '01', '0100', '0100', '61', '74', '63', id // bit 7 of the kind; device, topic, clientId, letter
+  ].join(''))
+  const deliveries = [incoming(), { ...incoming(), replayOf: id }, incoming(), { ...incoming(), replayOf: 'ab'.repeat(16) }, { ...incoming({ kind: 'birth' }), replayOf: id }]
+  t.same(decodeGroup(1, groupOf(deliveries), 0, null), asRead(1, deliveries))
+})
+
+t.test('a group of format 1 is read as it is', async t => {
+  const group = Buffer.from('01000000010000002e000000000000000000000000000040' + '0200000000000000030000000000000000000040ff00' + '000101000100617463', 'hex')
+  t.match(decodeGroup(1, group, 0, null), [{ number: 1, deviceId: 'a', kind: 'tele', topic: 't', clientId: 'c', readings: 3, replayOf: null }])
+})
+
 t.test('payloads are views of the group, not copies', async t => {
   const group = groupOf([incoming(), incoming()])
   for (const { payload } of decodeGroup(1, group, 0, null)) t.equal(payload.buffer, group.buffer)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { openHttpServer, type HttpSettings, type Routes } from '../../../gateway/http/server.ts'
+import { IsobarError } from '../../../lib/errors.ts'
 import { createLog } from '../../../lib/log.ts'
 
 const log = createLog('silent')
@@ -11,6 +12,7 @@ const routes: Routes = server => {
   server.get('/answer', async () => ({ answer: 42 }))
   server.get('/open', { config: { open: true } }, async () => ({ open: true }))
   server.post('/echo', async request => request.body)
+  server.get('/away', async () => { throw new IsobarError('ISO_DATABASE_UNREACHABLE', { detail: 'it is far' }) })
   server.get('/broken', async () => { throw new Error('secret detail') })
 }
 
@@ -21,9 +23,9 @@ async function open (t: Test, over: Partial<HttpSettings> = {}): Promise<string>
 }
 
 /** fetch does not let a Host header through. */
-async function statusFor (url: string, headers: Record<string, string>): Promise<number | undefined> {
-  const sent = request(url, { headers })
-  sent.end()
+async function statusFor (url: string, headers: Record<string, string>, body?: string): Promise<number | undefined> {
+  const sent = request(url, { headers, method: body === undefined ? 'GET' : 'POST' })
+  sent.end(body)
   const [response] = await once(sent, 'response')
   response.resume()
   return response.statusCode
@@ -65,12 +67,29 @@ t.test('every error is JSON, and what broke inside stays inside', async t => {
   const url = await open(t)
   const missing = await fetch(`${url}/nothing?secret=1`)
   t.equal(missing.status, 404)
-  t.same(await missing.json(), { error: 'there is no GET /nothing' })
+  t.same(await missing.json(), { error: 'there is nothing of that name: GET /nothing', code: 'ISO_HTTP_MISSING' })
   const broken = await fetch(`${url}/broken`)
   t.equal(broken.status, 500)
-  t.notMatch(await broken.text(), /secret detail/)
+  t.same(await broken.json(), { error: 'the request failed inside the gateway', code: 'ISO_HTTP_FAILED' })
   const malformed = await fetch(`${url}/echo`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } })
   t.equal(malformed.status, 400)
+  t.match(await malformed.json(), { error: /^the request is not valid: /, code: 'ISO_HTTP_REQUEST' })
+  const away = await fetch(`${url}/away`)
+  t.equal(away.status, 503)
+  t.same(await away.json(), { error: 'the database cannot be reached: it is far', code: 'ISO_DATABASE_UNREACHABLE' })
+})
+
+t.test('a request that changes something is refused when it comes from a page of another site', async t => {
+  const url = await open(t)
+  const { host } = new URL(url)
+  const post = async (headers: Record<string, string>, type = 'application/json'): Promise<number | undefined> => await statusFor(`${url}/echo`, { 'content-type': type, ...headers }, '{}')
+  t.equal(await post({}), 200, 'no browser')
+  t.equal(await post({ 'sec-fetch-site': 'same-origin', origin: `http://${host}` }), 200)
+  t.equal(await post({ origin: `http://${host}` }), 200, 'an old browser, our page')
+  const foreign: ReadonlyArray<Record<string, string>> = [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'http://evil.example' }, { origin: 'null' }]
+  for (const headers of foreign) t.equal(await post(headers), 403, JSON.stringify(headers))
+  t.equal(await post({}, 'text/plain'), 415, 'nor does a form that calls itself text')
+  t.equal(await statusFor(`${url}/answer`, { 'sec-fetch-site': 'cross-site' }), 200, 'looking is no change, and the answer stays closed to that page')
 })
 
 t.test('a body over the limit is refused', async t => {

@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { randomBytes } from 'node:crypto'
+import { isLoopback } from '../../broker/listeners.ts'
+import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
+import { type Settings } from '../../schemas/settings.ts'
+import { Topics } from '../../schemas/topics.ts'
+import { reachable } from '../mqtt-url.ts'
+import { failWith, ok, warn, type Finding } from './finding.ts'
+import { type Running } from './gateway.ts'
+
+const statusWaitMs = 3_000
+
+/** Where MQTT is listened for, and whether that is allowed. */
+export async function checkMqttPort (settings: Settings, running: Running): Promise<Finding> {
+  const { mqtt, access } = settings
+  if (!isLoopback(hostOf(mqtt.url)) && !access.anonymous) return failWith('MQTT port', new IsobarError('ISO_LISTEN_ANONYMOUS', { detail: `ISOBAR_MQTT=${mqtt.url} is not loopback, and ISOBAR_ANONYMOUS is not set` }))
+  return await checkPort('MQTT port', { setting: 'ISOBAR_MQTT', host: hostOf(mqtt.url), port: portOf(mqtt.url, 1883) }, running, async () => await isOurBroker(settings, running))
+}
+
+/** Where HTTP is listened for, and whether that is allowed. */
+export async function checkHttpPort ({ http }: Settings, running: Running): Promise<Finding> {
+  if (!isLoopback(hostOf(http.url)) && http.token === undefined) return failWith('HTTP port', new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${http.url}` }))
+  return await checkPort('HTTP port', { setting: 'ISOBAR_HTTP', host: hostOf(http.url), port: portOf(http.url, 80) }, running, async () => running.status !== null)
+}
+
+/** The port of the embedded database. @param isOurs whether the database that answers there is that of the data folder */
+export async function checkDatabasePort ({ database }: Settings, running: Running, isOurs: boolean): Promise<Finding> {
+  if (isOurs && running.holder === null) return ok('database port', `127.0.0.1:${database.port} is used by the embedded database that a gateway has left behind; the next one takes its place`)
+  return await checkPort('database port', { setting: 'ISOBAR_DATABASE_PORT', host: '127.0.0.1', port: database.port }, running, async () => isOurs)
+}
+
+interface Address {
+  readonly setting: string
+  readonly host: string
+  readonly port: number
+}
+
+/** Free; or ours, which only a running gateway makes possible; or somebody else's. */
+async function checkPort (check: string, { setting, host, port }: Address, { holder }: Running, isOurs: () => Promise<boolean>): Promise<Finding> {
+  const address = `${host}:${port}`
+  if (port === 0) return ok(check, `${setting} leaves it to the system: a free one is taken at each start`)
+  const fault = await listenFault(host, port)
+  if (fault === null && holder === null) return ok(check, `${address} is free`)
+  if (fault === null) return warn(check, `${address} is free, although a gateway uses the data folder`, `Give this command the ${setting} that the gateway was started with.`)
+  if (codeOf(fault) !== 'EADDRINUSE') return failWith(check, new IsobarError('ISO_LISTEN_REFUSED', { detail: `${setting}, ${address} (${textOf(fault)})` }))
+  if (holder !== null && await isOurs()) return ok(check, `${address} is used by this gateway`)
+  const taken = new IsobarError('ISO_LISTEN_TAKEN', { detail: `${setting}, ${address}` })
+  if (holder === null) return failWith(check, taken)
+  return warn(check, `${address} is in use, and what answers there cannot be recognised as the gateway of the data folder`, `Give this command the ${setting} and the token that the gateway was started with.`)
+}
+
+/** Listens for a moment, which is the only way to know: rights and addresses count too. null when it can. */
+async function listenFault (host: string, port: number): Promise<unknown> {
+  const probe = createServer()
+  try {
+    probe.listen({ host, port })
+    await once(probe, 'listening')
+    return null
+  } catch (error) {
+    return error
+  } finally {
+    probe.close()
+  }
+}
+
+/** Whether the broker at ISOBAR_MQTT has the retained status of the gateway that answers HTTP. */
+async function isOurBroker ({ mqtt, topics }: Settings, { status }: Running): Promise<boolean> {
+  const { subscribe } = await import('../subscriber.ts')
+  const found = new AbortController()
+  let gateway: unknown
+  try {
+    await subscribe({
+      url: reachable(mqtt.url),
+      clientId: `isobar-doctor-${randomBytes(4).toString('hex')}`,
+      filters: [new Topics(topics.root).gatewayStatus],
+      take: async (_topic, payload) => {
+        gateway = (JSON.parse(Buffer.from(payload).toString('utf8')) as { gateway?: unknown } | null)?.gateway
+        found.abort()
+      },
+      onChanged: () => found.abort()
+    }, AbortSignal.any([found.signal, AbortSignal.timeout(statusWaitMs)]))
+  } catch {
+    return false // whatever it is, it is not a broker that lets us read its status
+  }
+  return typeof gateway === 'string' && (status === null || status.gateway === gateway)
+}
+
+function hostOf (url: string): string {
+  return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
+}
+
+function portOf (url: string, fallback: number): number {
+  const { port } = new URL(url)
+  return port === '' ? fallback : Number(port)
+}
