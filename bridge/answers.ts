@@ -1,7 +1,8 @@
 import { auditInbox } from '../inbox/audit.ts'
 import { type InboxReader } from '../inbox/reader.ts'
-import { IsobarError, type ErrorCode } from '../lib/errors.ts'
 import { type Clock } from '../lib/clock.ts'
+import { IsobarError, type ErrorCode } from '../lib/errors.ts'
+import { type Logger } from '../lib/log.ts'
 import { booksOf, type JournalBooks, type TrackedGaps } from '../schemas/books.ts'
 import { type Answer, type Question } from '../schemas/thread.ts'
 import { type Tracer } from './trace.ts'
@@ -13,6 +14,7 @@ export interface AnswersParts {
   readonly tracer: Tracer
   readonly gatewayId: string
   readonly clock: Clock
+  readonly log: Logger
 }
 
 /** Questions that may wait while one is answered. */
@@ -31,7 +33,7 @@ export class Answers {
     this.#startedAt = parts.clock.now()
   }
 
-  /** Never rejects for a reason that is the asker's to hear; rejects for a bug. */
+  /** Never rejects: a bug is logged, and ends no more than the answer. */
   async answer (question: Question): Promise<Answer> {
     if (this.#closing.signal.aborted) return refused('ISO_BRIDGE_AWAY')
     if (this.#waiting >= maxWaiting) return refused('ISO_BRIDGE_BUSY')
@@ -43,7 +45,8 @@ export class Answers {
     } catch (error) {
       if (this.#closing.signal.aborted) return refused('ISO_BRIDGE_AWAY')
       if (error instanceof IsobarError) return refused(error.code, error.detail)
-      throw error
+      this.#parts.log.error({ err: error, question }, 'a question could not be answered')
+      return refused('ISO_HTTP_FAILED')
     } finally {
       this.#waiting--
     }
@@ -62,6 +65,7 @@ export class Answers {
       case 'journal': return await this.#journal(signal)
       case 'gaps': return { at: this.#parts.clock.now(), since: this.#startedAt, gaps: this.#parts.tracker.gaps(question.deviceId) } satisfies TrackedGaps
       case 'trace': return await this.#parts.tracer.trace(question, signal)
+      default: return question satisfies never
     }
   }
 

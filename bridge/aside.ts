@@ -15,7 +15,7 @@ interface Waiting {
 }
 
 /**
- * Deliveries with a row that the table did not take and that is not dead: they wait here, so that others go on, and travel in a later batch again.
+ * Deliveries with a row that the table did not take and that is not dead, or with a dead letter that its table did not take: they wait here, so that others go on, and travel in a later batch again.
  * Bounded: beyond `maxRows` rows that wait or travel again, the bridge reads nothing new until some of them have their end, and everything waits in
  * the inbox. (What is in flight then may still come on top.)
  */
@@ -74,8 +74,9 @@ export class Aside {
   #timesOf ({ delivery, rows }: Placed): number {
     const known = this.#unsettled.get(delivery.number)
     if (known !== undefined) return known.times++
-    this.#unsettled.set(delivery.number, { times: 1, rows: rows.length })
-    this.#rows += rows.length
+    const counted = Math.max(1, rows.length) // one without rows waits for its dead letter
+    this.#unsettled.set(delivery.number, { times: 1, rows: counted })
+    this.#rows += counted
     return 0
   }
 }

@@ -6,8 +6,11 @@ import { type DeadLetters } from './dead-letters.ts'
 import { decode, type TimeRange } from './decode.ts'
 import { type Devices } from './devices.ts'
 import { enrich, type Enrichment, type Placed } from './enrich.ts'
-import { settle, type Ends } from './settle.ts'
+import { type Notices } from './notices.ts'
+import { type RecentSettlements } from './recent.ts'
+import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
 import { type Demand, type Source } from './source.ts'
+import { type Tracker } from './track.ts'
 import { type Window } from './window.ts'
 import { write, type RowJudge } from './write.ts'
 
@@ -22,16 +25,22 @@ export interface BridgeParts {
   readonly truth: RowJudge
   readonly aside: Aside
   readonly deadLetters: DeadLetters
+  /** Tells the senders. */
+  readonly notices: Pick<Notices, 'tell'>
+  /** What is told of the newest settlements. */
+  readonly tracker: Pick<Tracker, 'settled'>
+  readonly recent: Pick<RecentSettlements, 'note'>
   readonly counters: BridgeCounters
 }
 
 /**
- * The bridge: source -> decode -> enrich -> batch -> write -> settle. A step is a line here and a file beside.
+ * The bridge: source -> decode -> enrich -> batch -> write -> settle -> track. A step is a line here and a file beside.
  * Resolves when `stop` has aborted and all that was read is settled; what the database does not take by then stays unsettled in the source.
  * Rejects only for a bug: the thread ends, is started again, and reads again what is not settled.
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
-  const { source, range, devices, enrichment, batcher, window, truth, aside, deadLetters, counters } = parts
+  const { source, range, devices, enrichment, batcher, window, truth, aside, deadLetters, notices, tracker, recent, counters } = parts
+  let batches = 0
   const demand: Demand = {
     untilDueMs: () => Math.min(batcher.untilDueMs(), aside.untilDueMs()),
     full: () => aside.full
@@ -48,7 +57,7 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
 
   function prepare (delivery: Delivery, times: TimeRange): Placed {
     const decoded = decode(delivery, times) // readings; or none, and a rejection that travels on to its dead letter
-    devices.note(decoded)
+    if (delivery.replayOf === null) devices.note(decoded) // a replay says nothing of the device as it is now
     return enrich(decoded, enrichment) // the placement valid at each reading's own time
   }
 
@@ -59,16 +68,27 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
   async function commit (batch: Batch<Placed>): Promise<void> {
     try {
       const fates = await write(batch.items, truth) // one fate a row; waits while the database is held
-      const ends = settle(batch.items, fates)
+      const known = settle(batch.items, fates)
+      const cause = await deadLetters.keep(known.letters, known.replayed) // safe before the source may forget the bytes
+      const ends = cause === null ? known : holdLetters(known, batch.items, cause)
       aside.add(ends.held) // they travel again later
-      await deadLetters.keep(ends.letters) // safe before the source may forget the bytes
+      notices.tell(ends.letters)
       if (batch.items.some(saysMore)) await devices.flush()
       await source.settle(ends.settled) // removal and counters: one transaction
       aside.forget(ends.settled)
+      remember(batch, ends)
       count(counters, batch, ends)
     } catch (error) {
       if (!stop.aborted || (error as Error).name !== 'AbortError') throw error // else: stopped while the database was away
     }
+  }
+
+  function remember ({ items, rows }: Batch<Placed>, ends: Ends): void {
+    const number = ++batches
+    eachEnd(items, ends, (item, settled, rejection) => {
+      tracker.settled(item.delivery.deviceId, item.rows, rejection)
+      recent.note(item, settled, rejection, number, rows)
+    })
   }
 }
 

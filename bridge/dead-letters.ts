@@ -1,28 +1,34 @@
 import { createHash } from 'node:crypto'
 import { type Clock } from '../lib/clock.ts'
-import { IsobarError } from '../lib/errors.ts'
-import { type Delivery } from '../schemas/delivery.ts'
+import { catalogue, IsobarError, textOf } from '../lib/errors.ts'
+import { type Logger } from '../lib/log.ts'
+import { type Delivery, type LetterId } from '../schemas/delivery.ts'
+import { type BridgeCause } from '../schemas/thread.ts'
 import { type Database } from './database.ts'
-import { type Hold } from './hold.ts'
 import { type Letter } from './settle.ts'
 import { withoutNul } from './without-nul.ts'
 
 export interface DeadLetters {
-  /** Resolves when all letters are in the table; waits for that as long as it takes. Keeping the same delivery again changes nothing. */
-  keep (letters: readonly Letter[]): Promise<void>
+  /**
+   * Brings letters into the table, and marks those letters as replayed whose replays have their end. Resolves with null when the table has all of that;
+   * else with the cause, and then none of these deliveries may be settled. Doing the same again changes nothing.
+   */
+  keep (letters: readonly Letter[], replays: readonly Delivery[]): Promise<BridgeCause | null>
 }
 
 export interface DeadLettersParts {
   readonly database: Database
-  readonly hold: Hold
   readonly gatewayId: string
-  readonly clock: Pick<Clock, 'now'>
-  readonly counters: { deadLetters: number }
+  readonly clock: Pick<Clock, 'now' | 'sleep'>
+  readonly log: Logger
+  readonly counters: { deadLetters: number, lettersReplayed: number }
+  /** A table that does not answer for so long holds its letters, and no longer those who wait for it. */
+  readonly patienceMs?: number
 }
 
 /** A row of `dead_letters`: one content, however often it came in this batch. */
 interface LetterRow extends Letter {
-  readonly id: string
+  readonly id: LetterId
   times: number
 }
 
@@ -30,25 +36,77 @@ interface LetterRow extends Letter {
 const maxClientId = 1_024
 
 /** Names a content: the same topic and payload is the same letter, whoever sends it and how often. */
-export function letterId ({ topic, payload }: Pick<Delivery, 'topic' | 'payload'>): string {
+export function letterId ({ topic, payload }: Pick<Delivery, 'topic' | 'payload'>): LetterId {
   return createHash('sha256').update(topic).update('\0').update(payload).digest('hex').slice(0, 32)
 }
 
-export function createDeadLetters ({ database, hold, gatewayId, clock, counters }: DeadLettersParts): DeadLetters {
+export function createDeadLetters ({ database, gatewayId, clock, log, counters, patienceMs = 10_000 }: DeadLettersParts): DeadLetters {
   const upsert = upsertText(database)
+  /** Statements that were given up and have no answer yet: until they have, no others are sent after them. */
+  let unanswered = 0
+  let cause: BridgeCause | null = null
+
+  async function write (letters: readonly Letter[], replays: readonly Delivery[]): Promise<void> {
+    if (replays.length > 0) await markReplayed(database, replays.map(({ replayOf }) => replayOf!)) // first: a letter that is dead again in this batch stays open
+    if (letters.length === 0) return
+    const rows = byContent(letters)
+    const { rowCount } = await database.query(upsert, valuesOf(rows, gatewayId, new Date(clock.now()).toISOString()))
+    // a lower count is CrateDB's silence; sending all of them again harms nothing
+    if (rowCount !== rows.length) throw new IsobarError('ISO_WRITE_ROW_DROPPED', { detail: `${rows.length - rowCount} of ${rows.length} dead letters` })
+  }
+
+  /** @throws IsobarError ISO_DATABASE_BUSY when there is no answer in time */
+  async function writeInTime (letters: readonly Letter[], replays: readonly Delivery[]): Promise<void> {
+    if (unanswered > 0) throw late
+    const answered = new AbortController()
+    const writing = write(letters, replays).finally(() => answered.abort())
+    const isLate = clock.sleep(patienceMs, answered.signal).then(() => true, () => false)
+    if (await Promise.race([writing.then(() => false), isLate])) {
+      unanswered++
+      writing.catch((err: unknown) => log.debug({ err }, 'a late answer about dead letters was an error')).finally(() => unanswered--)
+      throw late
+    }
+    await writing
+  }
+
+  function causeOf (error: unknown): BridgeCause {
+    if (error instanceof IsobarError) return { code: error.code, message: error.message }
+    const fault = database.dialect.faultOf(error)
+    if (fault === null) throw error
+    return { code: fault.code, message: `${catalogue[fault.code].message}: dead_letters: ${textOf(error)}` }
+  }
+
   return {
-    keep: async letters => {
-      if (letters.length === 0) return
-      const rows = byContent(letters)
-      const values = valuesOf(rows, gatewayId, new Date(clock.now()).toISOString())
-      await hold.run('database', async () => {
-        const { rowCount } = await database.query(upsert, values)
-        // a lower count is CrateDB's silence; sending all of them again harms nothing
-        if (rowCount !== rows.length) throw new IsobarError('ISO_WRITE_ROW_DROPPED', { detail: `${rows.length - rowCount} of ${rows.length} dead letters` })
-      })
+    keep: async (letters, replays) => {
+      if (letters.length + replays.length === 0) return null
+      const was = cause
+      try {
+        await writeInTime(letters, replays)
+        cause = null
+      } catch (err) {
+        cause = causeOf(err)
+        if (was?.code !== cause.code) log.warn({ err, code: cause.code, table: 'dead_letters' }, 'dead letters cannot be written; their deliveries are held')
+        return cause
+      }
+      if (was !== null) log.info({ table: 'dead_letters' }, 'dead letters are written again')
       counters.deadLetters += letters.length
+      counters.lettersReplayed += replays.length
+      return null
     }
   }
+}
+
+const late = new IsobarError('ISO_DATABASE_BUSY', { detail: 'the table dead_letters does not answer' })
+
+/** A letter that nobody finds any more needs no mark. @throws IsobarError ISO_WRITE_ROW_DROPPED when the database took fewer than there are */
+async function markReplayed ({ table, query, dialect }: Database, ids: readonly LetterId[]): Promise<void> {
+  const letters = table('dead_letters')
+  const { rowCount } = await query(`UPDATE ${letters} SET state = 'replayed' WHERE id = ANY($1::text[])`, [ids])
+  if (rowCount === new Set(ids).size) return
+  const refresh = dialect.refresh(letters)
+  if (refresh !== null) await query(refresh)
+  const { rows } = await query(`SELECT id FROM ${letters} WHERE id = ANY($1::text[]) AND state <> 'replayed'`, [ids])
+  if (rows.length > 0) throw new IsobarError('ISO_WRITE_ROW_DROPPED', { detail: `${rows.length} dead letters are not marked as replayed` })
 }
 
 /** A letter that is there already counts one time more, unless the same delivery brought it; what failed again is open again. */

@@ -4,7 +4,7 @@ import { IsobarError } from '../lib/errors.ts'
 import { Closers } from '../lib/lifecycle.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Counters } from '../schemas/delivery.ts'
-import { noBridgeCounters, type BridgeCause, type BridgeSettings, type BridgeStatus } from '../schemas/thread.ts'
+import { noBridgeCounters, type BridgeCause, type BridgeSettings, type BridgeStatus, type LetterNotices } from '../schemas/thread.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { Aside } from './aside.ts'
 import { createBatcher } from './batch.ts'
@@ -17,9 +17,12 @@ import { every } from './every.ts'
 import { Hold, retryDelays } from './hold.ts'
 import { migrate } from './migrate.ts'
 import { createPlacements, refreshPlacements, type Placements } from './placements.ts'
+import { Notices } from './notices.ts'
 import { createReadings } from './readings.ts'
+import { RecentSettlements } from './recent.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
+import { Tracker } from './track.ts'
 import { Window } from './window.ts'
 
 export interface BridgeRunOptions {
@@ -31,6 +34,8 @@ export interface BridgeRunOptions {
   readonly gatewayStartedAt: number
   readonly databaseUrl: string
   readonly settings: BridgeSettings
+  /** Is given what senders are to be told of their dead letters. */
+  readonly tell: (notices: LetterNotices) => void
   readonly clock: Clock
   readonly log: Logger
 }
@@ -46,12 +51,21 @@ const comeBackMs = 60_000
 export class BridgeRun {
   readonly #options: BridgeRunOptions
   readonly #counters = noBridgeCounters()
+  /** What it remembers of the newest settlements, for whoever asks. */
+  readonly tracker: Tracker
+  readonly recent: RecentSettlements
   #startCause: BridgeCause | null = null
   #open: { readonly database: Database, readonly holds: readonly Hold[], readonly window: Window, readonly aside: Aside } | null = null
 
   constructor (options: BridgeRunOptions) {
     this.#options = options
+    const { settings, clock } = options
+    this.tracker = new Tracker({ limits: settings.track, clock, counters: this.#counters })
+    this.recent = new RecentSettlements(clock)
   }
+
+  /** null while it was not reached yet. */
+  get database (): Database | null { return this.#open?.database ?? null }
 
   status (): BridgeStatus {
     const common = { counters: this.#counters, position: this.#options.source.position() }
@@ -92,7 +106,7 @@ export class BridgeRun {
           url: databaseUrl,
           schema: settings.database.schema,
           statementTimeoutMs: settings.write.statementTimeoutMs,
-          poolSize: settings.write.window + 3 // the inserts, and beside them placements, devices and books
+          poolSize: settings.write.window + 4 // the inserts, and beside them placements, devices, books and one question
         }, log)
       } catch (error) {
         if (!(error instanceof IsobarError)) throw error
@@ -106,7 +120,7 @@ export class BridgeRun {
   async #runOn (database: Database, stop: AbortSignal, ready: () => void): Promise<void> {
     const { clock, log } = this.#options
     const createHold = (name: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: name }), stop, counters: this.#counters })
-    const holds = { readings: createHold('readings'), deadLetters: createHold('dead_letters'), devices: createHold('devices') }
+    const holds = { readings: createHold('readings'), devices: createHold('devices') }
     const placements = createPlacements(database)
     const parts = this.#partsOn(database, holds, placements, stop)
     this.#open = { database, holds: Object.values(holds), window: parts.window, aside: parts.aside }
@@ -116,8 +130,8 @@ export class BridgeRun {
     await this.#runBeside(parts, database, placements, stop)
   }
 
-  #partsOn (database: Database, holds: Record<'readings' | 'deadLetters' | 'devices', Hold>, placements: Placements, stop: AbortSignal): BridgeParts {
-    const { source, gatewayId, settings, clock } = this.#options
+  #partsOn (database: Database, holds: Record<'readings' | 'devices', Hold>, placements: Placements, stop: AbortSignal): BridgeParts {
+    const { source, gatewayId, settings, tell, clock, log } = this.#options
     const counters = this.#counters
     return {
       source,
@@ -128,7 +142,10 @@ export class BridgeRun {
       window: new Window(settings.write.window),
       truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold: holds.readings, clock, stop, counters }),
       aside: new Aside(settings.write.maxAsideRows, clock),
-      deadLetters: createDeadLetters({ database, hold: holds.deadLetters, gatewayId, clock, counters }),
+      deadLetters: createDeadLetters({ database, gatewayId, clock, log, counters }),
+      notices: new Notices({ maxPerMinute: settings.limits.maxDeadLettersPerMinute, post: tell, clock, counters }),
+      tracker: this.tracker,
+      recent: this.recent,
       counters
     }
   }

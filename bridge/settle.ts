@@ -23,12 +23,14 @@ export interface Ends {
   readonly settled: Settled[]
   /** What of them is dead. */
   readonly letters: Letter[]
+  /** Those of them that are the replay of a dead letter, and of which nothing is dead. */
+  readonly replayed: Delivery[]
   readonly held: Held[]
 }
 
 /** Turns the fates of rows into the ends of deliveries. A delivery is settled only whole; the counts add up to its readings exactly. */
 export function settle (items: readonly Placed[], fates: readonly Fate[]): Ends {
-  const ends: Ends = { settled: [], letters: [], held: [] }
+  const ends: Ends = { settled: [], letters: [], replayed: [], held: [] }
   let first = 0
   for (const item of items) {
     settleItem(item, fates, first, ends)
@@ -38,7 +40,30 @@ export function settle (items: readonly Placed[], fates: readonly Fate[]): Ends 
   return ends
 }
 
-function settleItem (item: Placed, fates: readonly Fate[], first: number, { settled, letters, held }: Ends): void {
+/** The ends when the table of dead letters did not take what belongs into it: those deliveries are held, and the others have their end. */
+export function holdLetters ({ settled, letters, replayed, held }: Ends, items: readonly Placed[], cause: BridgeCause): Ends {
+  const waiting = new Set([...letters.map(({ delivery }) => delivery), ...replayed].map(({ number }) => number))
+  return {
+    settled: settled.filter(({ number }) => !waiting.has(number)),
+    letters: [],
+    replayed: [],
+    held: [...held, ...items.filter(({ delivery }) => waiting.has(delivery.number)).map(item => ({ item, cause }))]
+  }
+}
+
+/** Calls `take` for each delivery that has its end, with what of it is dead (null: nothing). */
+export function eachEnd (items: readonly Placed[], { settled, letters }: Ends, take: (item: Placed, settled: Settled, rejection: Rejection | null) => void): void {
+  let [next, nextLetter] = [0, 0] // both stand in the order of the items
+  for (const item of items) {
+    const end = settled[next]
+    if (end?.number !== item.delivery.number) continue // held
+    next++
+    const letter = letters[nextLetter]?.delivery === item.delivery ? letters[nextLetter++]! : null
+    take(item, end, letter?.rejection ?? null)
+  }
+}
+
+function settleItem (item: Placed, fates: readonly Fate[], first: number, { settled, letters, replayed, held }: Ends): void {
   const { delivery, rows } = item
   let stored = 0
   let duplicate = 0
@@ -55,6 +80,7 @@ function settleItem (item: Placed, fates: readonly Fate[], first: number, { sett
   }
   const rejection = dead === null ? item.rejection : together(item.rejection, deadRows(dead))
   if (rejection !== null) letters.push({ delivery, rejection })
+  else if (delivery.replayOf !== null) replayed.push(delivery)
   const counts = { stored, duplicate, dead: rejection?.readings ?? 0 }
   assert.equal(counts.stored + counts.duplicate + counts.dead, delivery.readings, 'every reading has one end')
   settled.push({ number: delivery.number, deviceId: delivery.deviceId, ...counts })

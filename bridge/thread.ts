@@ -2,14 +2,19 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openInboxReader } from '../inbox/reader.ts'
 import { realClock as clock } from '../lib/clock.ts'
 import { createLog } from '../lib/log.ts'
+import { encodeStored } from '../schemas/stored.ts'
 import { buffersOf, type BridgeThreadData, type FromBridge, type ToBridge } from '../schemas/thread.ts'
+import { Answers } from './answers.ts'
 import { every } from './every.ts'
 import { InboxSource } from './inbox-source.ts'
 import { BridgeRun } from './run.ts'
+import { Tracer } from './trace.ts'
 
 // The entry of the bridge's thread: inbox -> database, and a word to the main thread about what is settled and how it goes.
 // It ends after `drain`, or with an error that is a bug; either way what is not settled is read again at the next start.
 
+/** What has changed of the devices' stored ranges is told so often. */
+const storedEveryMs = 1_000
 /** The status is looked at so often; it is posted when it has changed, and every fourth time. */
 const lookEveryMs = 250
 
@@ -20,12 +25,26 @@ const stop = new AbortController()
 
 const reader = openInboxReader(data.inboxDir)
 const source = new InboxSource({ reader, post: (id, settled) => post({ kind: 'settle', id, settled }, buffersOf(settled)), clock })
-const bridge = new BridgeRun({ ...data, source, counters: reader.counters, clock, log: createLog(data.logLevel).child({ part: 'bridge' }) })
+const log = createLog(data.logLevel).child({ part: 'bridge' })
+const bridge = new BridgeRun({ ...data, source, counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
+const tracer = new Tracer({
+  reader,
+  recent: bridge.recent,
+  next: () => source.position().next,
+  database: () => bridge.database,
+  cause: () => bridge.status().state === 'open' ? null : bridge.status().cause,
+  gatewayId: data.gatewayId,
+  clock
+})
+const answers = new Answers({ reader, tracker: bridge.tracker, tracer, gatewayId: data.gatewayId, clock, log })
 
 port.on('message', (message: ToBridge) => {
   switch (message.kind) {
     case 'appended': return source.appended()
     case 'settled': return source.confirmed(message.id)
+    case 'ask':
+      void answers.answer(message.question).then(answer => post({ kind: 'answer', id: message.id, answer }))
+      return
     case 'drain': return stop.abort()
     default: message satisfies never
   }
@@ -34,8 +53,11 @@ port.on('message', (message: ToBridge) => {
 const ended = new AbortController()
 await Promise.all([
   bridge.run(stop.signal, () => post({ kind: 'ready' })).finally(() => ended.abort()),
-  every(lookEveryMs, postStatus(), { clock, signal: ended.signal })
+  every(lookEveryMs, postStatus(), { clock, signal: ended.signal }),
+  every(storedEveryMs, postStored, { clock, signal: ended.signal })
 ])
+postStored()
+await answers.close()
 await reader.close()
 port.close()
 
@@ -49,4 +71,9 @@ function postStatus (): () => void {
     posted = condition
     post({ kind: 'status', status })
   }
+}
+
+function postStored (): void {
+  const changes = bridge.tracker.changes()
+  if (changes.length > 0) post({ kind: 'stored', changes: { devices: changes.map(([deviceId]) => deviceId), payloads: changes.map(([, ranges]) => encodeStored(ranges)) } })
 }

@@ -13,6 +13,7 @@ import { isWill, type InPublish } from './packet.ts'
 import { Pace } from './pace.ts'
 import { ReleaseQueue, type Sender } from './release.ts'
 import { createStats, type BrokerStats } from './stats.ts'
+import { StoredTopic } from './stored.ts'
 import { TurnEnd } from './turn-end.ts'
 
 /** How exactly keep alive and deadlines are kept. */
@@ -27,6 +28,8 @@ export interface BrokerParts {
   readonly inbox: Journal
   readonly topics: Topics
   readonly limits: Settings['limits']
+  /** What the bridge tells of the devices' stored ranges; none when nobody does. */
+  readonly stored?: StoredTopic
   readonly clock: Clock
   readonly log: Logger
 }
@@ -50,17 +53,17 @@ export interface Broker {
  * is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
  */
 export async function openBroker (parts: BrokerParts): Promise<Broker> {
-  const { inbox, topics, limits, clock, log } = parts
+  const { inbox, topics, limits, stored = new StoredTopic(0), clock, log } = parts
   const stats = createStats()
   const interest = new Interest(topics)
-  const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: showInMirror })
+  const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: async (topic, payload, retain) => await show(topic, payload, 0, retain) })
   const pace = new Pace({ maxPerMinute: limits.maxDeadLettersPerMinute, stats, clock, log })
   const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
   const closings = new Closings({ clock, log, stats })
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const aedes = await openAedes(createHooks({ admission, interest, mirror, stats, log, orphans }), log)
+  const aedes = await openAedes(createHooks({ admission, interest, mirror, stored, stats, log, orphans }), log)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
     pace.sweep()
@@ -68,6 +71,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   })
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
   inbox.onFullChanged(() => { for (const connection of connections) connection.wake() })
+  stored.open({ topics, interest, publish: async (topic, payload) => await show(topic, payload, 1, true) })
 
   return {
     handle,
@@ -80,6 +84,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     stats: () => ({ ...stats, closed: { ...stats.closed } }),
     close: async () => {
       for (const connection of connections) connection.halt()
+      pace.close()
       await released()
       stop.abort()
       await aedes.close()
@@ -107,9 +112,9 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     return new ReleaseQueue({ limits, stats, sender, wake, isFull: () => inbox.full !== null })
   }
 
-  async function showInMirror (topic: string, payload: string, retain: boolean): Promise<void> {
+  async function show (topic: string, payload: string, qos: 0 | 1, retain: boolean): Promise<void> {
     // It fails only when the broker is closed; nobody is there to see it then.
-    await new Promise<void>(resolve => aedes.publish(ownPacket(topic, payload, 0, retain), () => resolve()))
+    await new Promise<void>(resolve => aedes.publish(ownPacket(topic, payload, qos, retain), () => resolve()))
   }
 
   /** Resolves when nothing waits for its release, or when waiting is of no use. */
@@ -130,6 +135,7 @@ interface HookParts {
   readonly admission: Admission
   readonly interest: Interest
   readonly mirror: Mirror
+  readonly stored: StoredTopic
   readonly stats: BrokerStats
   readonly log: Logger
   /** Whom wills belong to whose client was never here. */
@@ -137,7 +143,7 @@ interface HookParts {
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, interest, mirror, stats, log, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, interest, mirror, stored, stats, log, orphans }: HookParts): AedesHooks {
   return {
     login: (_connection, willTopic) => {
       if (willTopic?.startsWith('$') !== true) return true
@@ -155,6 +161,7 @@ function createHooks ({ admission, interest, mirror, stats, log, orphans }: Hook
         return false
       }
       await mirror.renderFor(filter)
+      await stored.renderFor(filter)
       return true
     },
     subscribed: (filter, subscription) => interest.add(filter, subscription),

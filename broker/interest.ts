@@ -1,7 +1,7 @@
 import { type DeviceId, type Topics } from '../schemas/topics.ts'
 
 /** What the gateway itself writes for each device, if somebody listens. */
-export type MirrorLeaf = 'json' | 'last'
+export type MirrorLeaf = 'json' | 'last' | 'stored'
 
 /** Every device; no device has this name. */
 export const everyDevice = '+'
@@ -27,13 +27,17 @@ class Listened {
   }
 }
 
-/** Knows whether anybody listens to a mirror topic, so that none is written for nobody. It asks one Map a message, not the matcher of all filters. */
+/** Which devices' topic of each leaf one filter matches. */
+type Scopes = Readonly<Record<MirrorLeaf, Scope | null>>
+
+/** Knows whether anybody listens to a topic that the gateway writes, so that none is written for nobody. It asks one Map a message, not the matcher of all filters. */
 export class Interest {
   readonly json = new Listened()
   readonly last = new Listened()
+  readonly stored = new Listened()
   readonly #rootLevels: readonly string[]
   /** By subscription, since a subscription may be told of twice when it ends. */
-  readonly #scopes = new Map<object, { readonly json: Scope | null, readonly last: Scope | null }>()
+  readonly #scopes = new Map<object, Scopes>()
 
   constructor (topics: Topics) {
     this.#rootLevels = topics.root.split('/')
@@ -41,8 +45,8 @@ export class Interest {
 
   /** @param subscription the object that names it */
   add (filter: string, subscription: object): void {
-    const scopes = { json: this.scopeOf(filter, 'json'), last: this.scopeOf(filter, 'last') }
-    if (scopes.json === null && scopes.last === null) return
+    const scopes = { json: this.scopeOf(filter, 'json'), last: this.scopeOf(filter, 'last'), stored: this.scopeOf(filter, 'stored') }
+    if (scopes.json === null && scopes.last === null && scopes.stored === null) return
     this.remove(subscription)
     this.#scopes.set(subscription, scopes)
     this.#count(scopes, 1)
@@ -71,8 +75,9 @@ export class Interest {
     return levels.length === topic.length ? device : null
   }
 
-  #count ({ json, last }: { readonly json: Scope | null, readonly last: Scope | null }, by: 1 | -1): void {
+  #count ({ json, last, stored }: Scopes, by: 1 | -1): void {
     if (json !== null) this.json.count(json, by)
     if (last !== null) this.last.count(last, by)
+    if (stored !== null) this.stored.count(stored, by)
   }
 }

@@ -11,7 +11,7 @@ export interface Undecodable {
   /** Whether its connection has ended. */
   readonly isOver: () => boolean
   readonly journal: () => void
-  /** It was never acknowledged, and its sender has gone. */
+  /** It will not be journaled. It was never acknowledged. */
   readonly forget: () => void
 }
 
@@ -71,6 +71,12 @@ export class Pace {
       if (left.length > 0) this.#waiting.set(deviceId, left)
       else this.#waiting.delete(deviceId)
     }
+  }
+
+  /** Forgets what waits: its senders have it still. */
+  close (): void {
+    for (const messages of this.#waiting.values()) for (const message of messages) message.forget()
+    this.#waiting.clear()
   }
 
   #tell ({ deviceId, clientId }: Undecodable): void {

@@ -103,7 +103,7 @@ export class ReleaseQueue {
     if (this.#waiting.first === waiting) this.#run()
   }
 
-  /** It will not be journaled, as its connection has ended. */
+  /** It will not be journaled. */
   forget (waiting: Waiting): void {
     waiting.forgotten = true
     this.ready(waiting)

@@ -2,10 +2,12 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { backoffMs, type RetryDelay } from '../lib/backoff.ts'
 import { type Clock } from '../lib/clock.ts'
+import { IsobarError } from '../lib/errors.ts'
 import { type Logger } from '../lib/log.ts'
 import { packageRoot } from '../lib/package.ts'
 import { type Inbox } from '../inbox/inbox.ts'
-import { unpackSettled, type BridgeStatus, type BridgeThreadData, type FromBridge, type PackedSettled, type ToBridge } from '../schemas/thread.ts'
+import { type Settled } from '../schemas/delivery.ts'
+import { unpackSettled, type Answer, type BridgeStatus, type BridgeThreadData, type FromBridge, type LetterNotices, type PackedSettled, type Question, type StoredChanges, type ToBridge } from '../schemas/thread.ts'
 
 /** The bridge in a thread of its own, started again whenever it ends. */
 export interface BridgeThread {
@@ -13,6 +15,12 @@ export interface BridgeThread {
   readonly status: BridgeStatus | null
   /** How often it was started again. */
   readonly restarts: number
+  /**
+   * Asks what only the thread can look up.
+   * @returns the answer's JSON text
+   * @throws IsobarError ISO_BRIDGE_AWAY while no thread runs or when it ends meanwhile, or the code that the thread gives
+   */
+  ask (question: Question): Promise<string>
   /** Lets it settle what it has read, for `deadlineMs` at most, and ends it. What it has said by then is durable in the inbox; the rest stays there. */
   close (deadlineMs: number): Promise<void>
 }
@@ -22,6 +30,12 @@ export interface BridgeThreadOptions {
   readonly inbox: Pick<Inbox, 'onAppended' | 'settle'>
   readonly clock: Clock
   readonly log: Logger
+  /** Is told what changed of the devices' stored ranges. */
+  readonly onStored?: (changes: StoredChanges) => void
+  /** Is told what senders have to be told of their dead letters. */
+  readonly onNotices?: (notices: LetterNotices) => void
+  /** Is told what is settled, once that is on disk. */
+  readonly onSettled?: (settled: readonly Settled[]) => void
   /** The thread's code: compiled, also when this file is not, since a thread does not inherit the loader that runs TypeScript. */
   readonly file?: string
 }
@@ -45,11 +59,13 @@ class Supervisor implements BridgeThread {
   readonly #options: BridgeThreadOptions
   readonly #closing = new AbortController()
   readonly #settling = new Set<Promise<void>>()
+  readonly #asked = new Map<number, (answer: Answer) => void>()
   readonly #done: Promise<void>
   #worker: Worker | null = null
   #status: BridgeStatus | null = null
   #hasSettled = false
   #restarts = 0
+  #lastQuestion = 0
 
   constructor (options: BridgeThreadOptions) {
     this.#options = options
@@ -59,6 +75,16 @@ class Supervisor implements BridgeThread {
 
   get status (): BridgeStatus | null { return this.#status }
   get restarts (): number { return this.#restarts }
+
+  async ask (question: Question): Promise<string> {
+    if (this.#worker === null) throw new IsobarError('ISO_BRIDGE_AWAY')
+    const id = ++this.#lastQuestion
+    const answered = new Promise<Answer>(resolve => this.#asked.set(id, resolve))
+    this.#send({ kind: 'ask', id, question })
+    const answer = await answered
+    if (!answer.ok) throw new IsobarError(answer.code, answer.detail === undefined ? {} : { detail: answer.detail })
+    return answer.json
+  }
 
   async close (deadlineMs: number): Promise<void> {
     this.#closing.abort()
@@ -99,6 +125,7 @@ class Supervisor implements BridgeThread {
     const code = await new Promise<number>(resolve => worker.once('exit', resolve))
     this.#worker = null
     this.#status = null
+    for (const id of this.#asked.keys()) this.#answer(id, { ok: false, code: 'ISO_BRIDGE_AWAY', detail: undefined })
     return `exit code ${code}`
   }
 
@@ -111,14 +138,32 @@ class Supervisor implements BridgeThread {
       case 'settle':
         this.#settle(worker, message.id, message.settled)
         return
+      case 'answer':
+        this.#answer(message.id, message.answer)
+        return
+      case 'stored':
+        this.#options.onStored?.(message.changes)
+        return
+      case 'notices':
+        this.#options.onNotices?.(message.notices)
+        return
       default: message satisfies never
     }
   }
 
+  #answer (id: number, answer: Answer): void {
+    this.#asked.get(id)?.(answer)
+    this.#asked.delete(id)
+  }
+
   #settle (worker: Worker, id: number, packed: PackedSettled): void {
     this.#hasSettled = true
-    const settling = this.#options.inbox.settle(unpackSettled(packed)).then(
-      () => worker.postMessage({ kind: 'settled', id } satisfies ToBridge),
+    const settled = unpackSettled(packed)
+    const settling = this.#options.inbox.settle(settled).then(
+      () => {
+        worker.postMessage({ kind: 'settled', id } satisfies ToBridge)
+        this.#options.onSettled?.(settled)
+      },
       err => this.#options.log.error({ err }, 'settlements could not be committed; their deliveries will be read again')
     ).finally(() => this.#settling.delete(settling))
     this.#settling.add(settling)

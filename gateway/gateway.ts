@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path'
 import { openBroker } from '../broker/broker.ts'
 import { listen } from '../broker/listeners.ts'
+import { StoredTopic } from '../broker/stored.ts'
 import { openInbox } from '../inbox/inbox.ts'
 import { type Clock } from '../lib/clock.ts'
 import { Closers } from '../lib/lifecycle.ts'
@@ -64,10 +65,11 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     closers.defer(async () => await database.close(leftMs()))
     await writeDatabaseUrl(settings.data.dir, database.url)
 
-    const bridge = openBridgeThread({ data: bridgeData(settings, { inboxDir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl: database.url }), inbox, clock, log: log.child({ part: 'bridge' }) })
+    const stored = new StoredTopic(settings.track.maxDevices)
+    const bridge = openBridgeThread({ data: bridgeData(settings, { inboxDir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl: database.url }), inbox, onStored: ({ devices, payloads }) => stored.take(devices, payloads), clock, log: log.child({ part: 'bridge' }) })
     closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
 
-    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, clock, log: log.child({ part: 'broker' }) }))
+    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, clock, log: log.child({ part: 'broker' }) }))
 
     const condition = new Condition({ inbox, bridge, clock })
     closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
@@ -101,6 +103,6 @@ async function openDatabaseOf ({ data, database }: Settings, parts: GatewayParts
   return await openEmbeddedPostgres({ dir: join(resolve(data.dir), 'postgres'), port: database.port, ...parts })
 }
 
-function bridgeData ({ database, batch, write, telemetry, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {
-  return { ...rest, settings: { database, batch, write, telemetry }, logLevel: log.level }
+function bridgeData ({ database, batch, write, telemetry, track, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {
+  return { ...rest, settings: { database, batch, write, telemetry, track }, logLevel: log.level }
 }

@@ -154,10 +154,11 @@ class Annotator {
 
   #push (kind: CborKind, end: number, notation: string, value: number | bigint | null = null, opens: { readonly left: number, readonly close: string } | null = null): void {
     const parent = this.#open.at(-1)
+    const depth = this.#open.length
     const isItem = kind !== 'break'
     const index = isItem && parent !== undefined ? parent.count++ : 0
     const closes = opens !== null || kind === 'unreadable' || kind === 'end' ? '' : this.#completed(end)
-    const item: CborItem = { at: this.#at, end, kind, value, notation: notation + closes, depth: this.#open.length, parent: parent?.item ?? null, index }
+    const item: CborItem = { at: this.#at, end, kind, value, notation: notation + closes, depth, parent: parent?.item ?? null, index }
     this.#items.push(item)
     this.#at = end
     if (opens !== null) this.#open.push({ item, count: 0, ...opens })

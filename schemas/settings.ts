@@ -37,6 +37,9 @@ export const settingsTable = {
   ISOBAR_BATCH_MAX_AGE: duration('batch.maxAgeMs', '100ms', [1, 60_000], 'Longest wait of a reading for its batch.'),
   ISOBAR_WRITE_WINDOW: integer('write.window', 3, [1, 64], 'Inserts in flight at the same time.'),
   ISOBAR_MAX_ASIDE_ROWS: integer('write.maxAsideRows', 20_000, [500, 1_000_000], 'Rows that the table does not take although it takes others: they wait aside, so that the others go on. Beyond it everything waits.'),
+  ISOBAR_MAX_TRACKED_DEVICES: integer('track.maxDevices', 10_000, [1, 1_000_000], 'Devices whose stored ranges are remembered for <device>/stored and the gaps; beyond it those that were not heard for the longest time are forgotten, which harms nothing.'),
+  ISOBAR_MAX_BOOTS: integer('track.maxBoots', 4, [1, 1000], 'Boots of one device whose stored ranges are remembered; beyond it the oldest is forgotten.'),
+  ISOBAR_MAX_GAPS: integer('track.maxGaps', 64, [1, 10_000], 'Stored ranges of one boot that are remembered, with the gaps between them; beyond it the oldest is forgotten.'),
   ISOBAR_STATEMENT_TIMEOUT: duration('write.statementTimeoutMs', '30s', [1000, hour], 'Longest run of one statement in the database.'),
   ISOBAR_MAX_AGE: duration('telemetry.maxAgeMs', '400d', [hour, 36_500 * 24 * hour], 'Oldest reading that is stored; an older one, or one more than a day ahead, becomes a dead letter.'),
 

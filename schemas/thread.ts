@@ -16,19 +16,52 @@ export interface BridgeThreadData {
 }
 
 /** The settings that the bridge needs. */
-export type BridgeSettings = Pick<Settings, 'database' | 'batch' | 'write' | 'telemetry'>
+export type BridgeSettings = Pick<Settings, 'database' | 'batch' | 'write' | 'telemetry' | 'track' | 'limits'>
 
-/** From the main thread: the inbox has new deliveries; what `settle` with this id named is durably settled; settle what was read and end. */
+/**
+ * From the main thread: the inbox has new deliveries; what `settle` with this id named is durably settled; somebody asks; settle what was read and
+ * end.
+ */
 export type ToBridge =
   | { readonly kind: 'appended' }
   | { readonly kind: 'settled', readonly id: number }
+  | { readonly kind: 'ask', readonly id: number, readonly question: Question }
   | { readonly kind: 'drain' }
 
-/** To the main thread: the bridge reads now; these deliveries have their end; how the bridge is (once a second and on change). */
+/**
+ * To the main thread: the bridge reads now; these deliveries have their end; how the bridge is (once a second and on change); the answer to a
+ * question; what changed of the devices' stored ranges (once a second); what senders are told of their dead letters.
+ */
 export type FromBridge =
   | { readonly kind: 'ready' }
   | { readonly kind: 'settle', readonly id: number, readonly settled: PackedSettled }
   | { readonly kind: 'status', readonly status: BridgeStatus }
+  | { readonly kind: 'answer', readonly id: number, readonly answer: Answer }
+  | { readonly kind: 'stored', readonly changes: StoredChanges }
+  | { readonly kind: 'notices', readonly notices: LetterNotices }
+
+/** Payloads of `<device>/stored`, one a device: finished texts, as texts cross between threads at the least cost. */
+export interface StoredChanges {
+  readonly devices: readonly DeviceId[]
+  readonly payloads: readonly string[]
+}
+
+/** Payloads of `<device>/error`, each with its device; a device may stand there several times. */
+export interface LetterNotices {
+  readonly devices: readonly DeviceId[]
+  readonly payloads: readonly string[]
+}
+
+/** What only the bridge's thread can look up: the journal itself, the gaps that were seen, where a reading is. */
+export type Question =
+  | { readonly kind: 'journal' }
+  | { readonly kind: 'gaps', readonly deviceId: DeviceId | null }
+  | { readonly kind: 'trace', readonly deviceId: DeviceId, readonly boot: number, readonly seq: number }
+
+/** The JSON text of the schema that belongs to the question (schemas/books.ts, schemas/trace.ts), or why there is none. */
+export type Answer =
+  | { readonly ok: true, readonly json: string }
+  | { readonly ok: false, readonly code: ErrorCode, readonly detail: string | undefined }
 
 /** Why nothing (or not everything) is written. */
 export interface BridgeCause {
@@ -61,6 +94,11 @@ export interface BridgeCounters {
   /** Readings of devices without a placement. */
   readingsUnplaced: number
   deadLetters: number
+  /** Dead letters whose replays had their end, and were not dead again. */
+  lettersReplayed: number
+  /** Messages to the senders of dead letters, and those left out because a device had enough of them in its minute. */
+  noticesTold: number
+  noticesOmitted: number
   /** Batches by what closed them. */
   batchesRows: number
   batchesBytes: number
@@ -74,6 +112,10 @@ export interface BridgeCounters {
   rowsDropped: number
   /** Rows set aside (each time counts). */
   rowsHeld: number
+  /** What tracking forgot at its limits. */
+  forgottenDevices: number
+  forgottenBoots: number
+  forgottenIntervals: number
 }
 
 export function noBridgeCounters (): BridgeCounters {
@@ -84,6 +126,9 @@ export function noBridgeCounters (): BridgeCounters {
     readingsDead: 0,
     readingsUnplaced: 0,
     deadLetters: 0,
+    lettersReplayed: 0,
+    noticesTold: 0,
+    noticesOmitted: 0,
     batchesRows: 0,
     batchesBytes: 0,
     batchesAge: 0,
@@ -92,7 +137,10 @@ export function noBridgeCounters (): BridgeCounters {
     retries: 0,
     lookUps: 0,
     rowsDropped: 0,
-    rowsHeld: 0
+    rowsHeld: 0,
+    forgottenDevices: 0,
+    forgottenBoots: 0,
+    forgottenIntervals: 0
   }
 }
 

@@ -35,6 +35,8 @@ export class Topics {
   birth (id: DeviceId): string { return `${this.#prefix}${id}/birth` }
   json (id: DeviceId): string { return `${this.#prefix}${id}/json` }
   last (id: DeviceId): string { return `${this.#prefix}${id}/last` }
+  stored (id: DeviceId): string { return `${this.#prefix}${id}/stored` }
+  error (id: DeviceId): string { return `${this.#prefix}${id}/error` }
 
   /** The device and kind of a topic that the inbox journals; null for every other topic. */
   parseJournaled (topic: string): JournaledTopic | null {

@@ -38,18 +38,16 @@ async function probe (port: number, databaseUrl: string): Promise<number[]> {
   await client.connect()
   const messages = seconds * probesPerSecond
   const publishing = runLoad({ host: '127.0.0.1', port, connections: 1, inFlight: 1000, rowsPerMessage: 1, messages, messagesPerSecond: probesPerSecond, seed: 4, prefix: 'probe' })
-  const latenciesMs: number[] = []
-  for (let seen = -1; latenciesMs.length < messages;) {
+  const latenciesMs = new Map<number, number>() // by seq; batches commit in any order
+  for (let allBelow = 0; latenciesMs.size < messages;) {
     // ts is the moment in which the load made the message
-    const { rows } = await client.query<{ seq: number, ts: Date }>("SELECT seq::integer AS seq, ts FROM readings WHERE device_id = 'probe-0' AND seq > $1 ORDER BY seq", [seen])
+    const { rows } = await client.query<{ seq: number, ts: Date }>("SELECT seq::integer AS seq, ts FROM readings WHERE device_id = 'probe-0' AND seq >= $1", [allBelow])
     const nowMs = Date.now()
-    for (const { seq, ts } of rows) {
-      latenciesMs.push(nowMs - ts.getTime())
-      seen = seq
-    }
+    for (const { seq, ts } of rows) if (!latenciesMs.has(seq)) latenciesMs.set(seq, nowMs - ts.getTime())
+    while (latenciesMs.has(allBelow)) allBelow++
     await new Promise(resolve => setTimeout(resolve, 2))
   }
   await publishing
   await client.end()
-  return latenciesMs.sort((a, b) => a - b)
+  return [...latenciesMs.values()].sort((a, b) => a - b)
 }

@@ -108,6 +108,9 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
   })
   define.counter('isobar_bridge_unplaced_readings_total', 'Readings of devices without a placement.', () => counters().readingsUnplaced)
   define.counter('isobar_bridge_dead_letters_total', 'Dead letters written.', () => counters().deadLetters)
+  define.counter('isobar_bridge_replayed_letters_total', 'Dead letters whose replays had their end, and were not dead again.', () => counters().lettersReplayed)
+  define.counter('isobar_bridge_told_notices_total', 'Messages to the senders of dead letters.', () => counters().noticesTold)
+  define.counter('isobar_bridge_omitted_notices_total', 'Those left out because a device had ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE of them.', () => counters().noticesOmitted)
   define.counters('isobar_bridge_batches_total', 'Batches by what closed them.', 'trigger', () => {
     const { batchesRows, batchesBytes, batchesAge, batchesClose } = counters()
     return { rows: batchesRows, bytes: batchesBytes, age: batchesAge, close: batchesClose }

@@ -1,95 +1,16 @@
 import t, { type Test } from 'tap'
-import { InboxSource } from '../../bridge/inbox-source.ts'
-import { BridgeRun } from '../../bridge/run.ts'
-import { type Inbox } from '../../inbox/inbox.ts'
-import { openInboxReader } from '../../inbox/reader.ts'
 import { realClock } from '../../lib/clock.ts'
-import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
-import { createLog } from '../../lib/log.ts'
-import { unpackSettled, type BridgeSettings } from '../../schemas/thread.ts'
-import { openDatabase, type Database } from '../../bridge/database.ts'
 import { type Incoming } from '../../schemas/delivery.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
-import { openTestDatabase } from '../helpers/database.ts'
 import { rawDelivery, select, teleDelivery } from '../helpers/bridge.ts'
-import { append, openTestInbox, testInboxDir } from '../helpers/inbox.ts'
-
-interface TestBridge {
-  readonly inbox: Inbox
-  readonly bridge: BridgeRun
-  readonly database: Database
-  readonly proxy: FaultyDatabase
-  /** Ends the bridge as `drain` does. */
-  stop (): Promise<void>
-  /** Ends it as a crash between commit and settlement does: what it says is not heard. A new one starts on the same inbox. */
-  crash (): Promise<void>
-  /** Until every reading has its end. */
-  settled (): Promise<void>
-}
+import { openTestBridge, type TestBridge, type TestBridgeOver } from '../helpers/bridge-run.ts'
+import { openTestDatabase } from '../helpers/database.ts'
+import { append } from '../helpers/inbox.ts'
 
 t.test('the bridge from inbox to tables', async t => {
   const server = await openTestDatabase(t)
   const { url } = server
-  let schemas = 0
-
-  async function openBridge (t: Test, { refusing = false, ...over }: Partial<BridgeSettings['write'] & BridgeSettings['batch']> & { refusing?: boolean } = {}): Promise<TestBridge> {
-    const dir = testInboxDir(t)
-    const inbox = await openTestInbox(t, { dir })
-    const proxy = await FaultyDatabase.open(url)
-    if (refusing) proxy.refuse()
-    const schema = `run_${++schemas}`
-    const database = await openDatabase({ url, schema, statementTimeoutMs: 30_000, poolSize: 2 }, createLog('silent'))
-    const settings: BridgeSettings = {
-      database: { url: undefined, schema, port: 0 },
-      batch: { maxRows: 100, maxBytes: 1e6, maxAgeMs: 5, ...over },
-      write: { window: 3, maxAsideRows: 500, statementTimeoutMs: 30_000, ...over },
-      telemetry: { maxAgeMs: 400 * 86_400_000 }
-    }
-    const start = (): { bridge: BridgeRun, stop: AbortController, ended: Promise<void>, deafen: () => void } => {
-      const stop = new AbortController()
-      let heard = true
-      const reader = openInboxReader(dir)
-      const source = new InboxSource({
-        reader,
-        clock: realClock,
-        post: (id, settled) => {
-          if (heard) void inbox.settle(unpackSettled(structuredClone(settled))).then(() => source.confirmed(id))
-          else setImmediate(() => source.confirmed(id))
-        }
-      })
-      inbox.onAppended(() => source.appended())
-      const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, gatewayStartedAt: Date.now(), databaseUrl: proxy.url, settings, clock: realClock, log: createLog('silent') })
-      return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
-    }
-    let running = start()
-    t.teardown(async () => {
-      running.stop.abort()
-      proxy.heal()
-      await running.ended
-      await database.close()
-      await proxy.close()
-    })
-    return {
-      inbox,
-      get bridge () { return running.bridge },
-      database,
-      proxy,
-      stop: async () => {
-        running.stop.abort()
-        await running.ended
-      },
-      crash: async () => {
-        running.deafen()
-        running.stop.abort()
-        await running.ended
-        running = start()
-      },
-      settled: async () => {
-        while (inbox.totals().pending > 0 || inbox.backlog().deliveries > 0) await realClock.sleep(5)
-      }
-    }
-  }
-
+  const openBridge = async (t: Test, over: TestBridgeOver = {}): Promise<TestBridge> => await openTestBridge(t, url, over)
   const now = Date.now()
   const tele = (over: Parameters<typeof teleDelivery>[0] = {}): Incoming => ({ ...teleDelivery({ ts: now + (over?.seq ?? 0) * 1000, receivedAt: now, ...over }), boot: over?.boot ?? 7, lastSeq: 0 })
   const other = (over: Parameters<typeof rawDelivery>[0]): Incoming => ({ ...rawDelivery({ receivedAt: now, ...over }), boot: null, lastSeq: null })

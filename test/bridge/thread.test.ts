@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import t from 'tap'
 import { packageRoot } from '../../lib/package.ts'
 import { realClock } from '../../lib/clock.ts'
+import { loadSettings } from '../../schemas/settings.ts'
 import { unpackSettled, type BridgeStatus, type BridgeThreadData, type FromBridge } from '../../schemas/thread.ts'
 import { openDatabase } from '../../bridge/database.ts'
 import { createLog } from '../../lib/log.ts'
@@ -26,7 +27,7 @@ t.test('the thread bridges the inbox, says how it goes, and ends when it has dra
     gatewayId: inbox.gatewayId,
     gatewayStartedAt: now,
     databaseUrl: url,
-    settings: { database: { url: undefined, schema: undefined, port: 0 }, batch: { maxRows: 50, maxBytes: 1e6, maxAgeMs: 20 }, write: { window: 2, maxAsideRows: 500, statementTimeoutMs: 30_000 }, telemetry: { maxAgeMs: 400 * 86_400_000 } },
+    settings: { database: { url: undefined, schema: undefined, port: 0 }, batch: { maxRows: 50, maxBytes: 1e6, maxAgeMs: 20 }, write: { window: 2, maxAsideRows: 500, statementTimeoutMs: 30_000 }, telemetry: { maxAgeMs: 400 * 86_400_000 }, track: { maxDevices: 100, maxBoots: 4, maxGaps: 64 }, limits: loadSettings({}).limits },
     logLevel: 'silent'
   }
   const worker = new Worker(file, { workerData: data, execArgv: [] })

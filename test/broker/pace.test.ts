@@ -56,13 +56,13 @@ t.test('a slowed connection is not read on when its room is taken, and is not cl
   for (let n = 0; n < 5; n++) await other.ping()
   t.equal(gateway.broker.stats().held, 10)
   t.equal(flooding.received.filter(({ type }) => type === 'pingresp').length, 0)
-  for (let minute = 1; minute < 8; minute++) {
+  for (let minute = 1; minute < 6; minute++) {
     await clock.advance(60_250)
     await flooding.take(5, 'puback')
   }
-  await flooding.next('pingresp')
-  t.same(acksOf(flooding), ids(40))
-  t.equal(journaledOf(gateway, 'flood').length, 40)
+  await flooding.next('pingresp') // ten are left: it is read again
+  t.same(acksOf(flooding), ids(30))
+  t.equal(journaledOf(gateway, 'flood').length, 30)
 })
 
 t.test('a reconnect brings no new room: what its old connection had not got acknowledged is forgotten there, and comes again', async t => {
@@ -115,7 +115,8 @@ t.test('QoS 0 is slowed too: the connection is read no further; what had not com
   await gateway.journal.hasAppended(5)
   await clock.advance(60_250)
   t.equal(journaledOf(gateway, 'dev').length, 10)
-  await device.vanish()
+  await gateway.connect({ clientId: 'dev' }) // takes its place
+  await device.closed()
   await clock.advance(500)
   t.equal(journaledOf(gateway, 'dev').length, 10)
   t.ok(gateway.broker.stats().droppedQos0 > 0 && gateway.broker.stats().droppedQos0 <= 10, `${gateway.broker.stats().droppedQos0} dropped`)

@@ -26,6 +26,19 @@ t.test('with a batch of 1 each reading is a message, and carries what was measur
   t.equal(queue.next(), null)
 })
 
+t.test('readings are published once, however often their message is sent, and acknowledged once', async t => {
+  const queue = new Queue({ batch: 2, maxReadings: 10 })
+  for (let seq = 0; seq < 5; seq++) queue.push(reading(seq))
+  const first = queue.next()!
+  t.strictSame([queue.published, queue.acknowledged], [first.readings, 0])
+  queue.requeue()
+  t.equal(queue.next(), first)
+  t.equal(queue.published, first.readings)
+  queue.acknowledge(first)
+  queue.acknowledge(first)
+  t.strictSame([queue.acknowledged, queue.size], [first.readings, 5 - first.readings])
+})
+
 t.test('less than a batch waits, unless it is flushed', async t => {
   const queue = new Queue({ batch: 3, maxReadings: 10 })
   queue.push(reading(0))

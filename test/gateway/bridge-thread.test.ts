@@ -19,8 +19,8 @@ const dyingBridge = fileURLToPath(new URL('../fixtures/threads/dying-bridge.mjs'
 async function open (t: Test, file: string, databaseUrl: string): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
   const dir = t.testdir()
   const inbox = await openInbox({ dir, gatewayName: 'test', maxBytes: 1e9, maxAgeMs: 1e9, reserveBytes: 0 }, { clock, log })
-  const { database, batch, write, telemetry } = loadSettings({})
-  const data = { inboxDir: dir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl, settings: { database, batch, write, telemetry }, logLevel: 'silent' as const }
+  const { database, batch, write, telemetry, track, limits } = loadSettings({})
+  const data = { inboxDir: dir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl, settings: { database, batch, write, telemetry, track, limits }, logLevel: 'silent' as const }
   const bridge = openBridgeThread({ data, inbox, clock, log, file })
   t.teardown(async () => {
     await bridge.close(1_000)

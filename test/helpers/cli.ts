@@ -10,7 +10,7 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Working folder: a `.env` in it counts. Default: that of temporary files. */
   readonly cwd?: string
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   /** Folder of the installation to run. Default: this one. */
   readonly root?: string
 }

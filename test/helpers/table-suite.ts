@@ -1,7 +1,7 @@
 import { type Test } from 'tap'
 import { createBooks } from '../../bridge/books.ts'
 import { type Database } from '../../bridge/database.ts'
-import { createDeadLetters } from '../../bridge/dead-letters.ts'
+import { createDeadLetters, letterId } from '../../bridge/dead-letters.ts'
 import { type Decoded, type Rejection } from '../../bridge/decode.ts'
 import { createDevices, type Devices } from '../../bridge/devices.ts'
 import { Hold } from '../../bridge/hold.ts'
@@ -63,39 +63,56 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
 
   t.test('dead letters', async t => {
     const database = await open(t)
-    const counters = { deadLetters: 0 }
-    const letters = createDeadLetters({ database, hold: holdOf(database), gatewayId, clock: { now: () => testNow }, counters })
+    const counters = { deadLetters: 0, lettersReplayed: 0 }
+    const letters = createDeadLetters({ database, gatewayId, clock: { ...realClock, now: () => testNow }, log, counters })
+    const keep = async (...kept: Letter[]): Promise<void> => t.equal(await letters.keep(kept, []), null)
     const rejection: Rejection = { stage: 'decode', code: 'ISO_TELEMETRY_CBOR', reason: 'the message is a map (offset 0)', readings: 1, seqs: [] }
     const letter = (over: DeliveryOver = {}, why: Partial<Rejection> = {}): Letter => ({ delivery: rawDelivery({ payload: new Uint8Array([1, 2, 255]), ...over }), rejection: { ...rejection, ...why } })
     const table = async (): Promise<unknown[]> => await select(database, 'dead_letters', 'times, device_id, client_id, code, reason, readings, seqs, payload, state, delivery', 'ORDER BY delivery')
 
     t.test('a letter is kept with its bytes and the reason', async t => {
-      await letters.keep([letter({ number: 1 })])
+      await keep(letter({ number: 1 }))
       t.strictSame(await table(), [{ times: 1, device_id: 'dev-1', client_id: 'dev-1', code: 'ISO_TELEMETRY_CBOR', reason: rejection.reason, readings: 1, seqs: '[]', payload: 'AQL/', state: 'open', delivery: 1 }])
     })
 
     t.test('keeping the same delivery again changes nothing, another one with the same content counts', async t => {
-      await letters.keep([letter({ number: 1 })])
+      await keep(letter({ number: 1 }))
       t.match(await table(), [{ times: 1 }])
-      await letters.keep([letter({ number: 2 }), letter({ number: 3 })])
+      await keep(letter({ number: 2 }), letter({ number: 3 }))
       t.match(await table(), [{ times: 3, delivery: 3 }])
-      await letters.keep([letter({ number: 2 })])
+      await keep(letter({ number: 2 }))
       t.match(await table(), [{ times: 3 }], 'after a crash: it was counted')
     })
 
     t.test('what failed again is open again, with its newest reason', async t => {
       await database.query(`UPDATE ${database.table('dead_letters')} SET state = 'replayed'`)
-      await letters.keep([letter({ number: 4 }, { reason: 'another', readings: 2, seqs: [[7, 1, 2]] })])
+      await keep(letter({ number: 4 }, { reason: 'another', readings: 2, seqs: [[7, 1, 2]] }))
       t.match(await table(), [{ state: 'open', reason: 'another', readings: 2, seqs: '[[7,1,2]]', times: 4 }])
     })
 
+    t.test('a letter is replayed when its replay has its end, and open again when another delivery fails', async t => {
+      const { delivery } = letter({ number: 4 })
+      const replayOf = letterId(delivery)
+      t.equal(await letters.keep([], [{ ...delivery, number: 20, replayOf }]), null)
+      t.match(await table(), [{ state: 'replayed', times: 4, delivery: 4 }])
+      t.equal(await letters.keep([], [{ ...delivery, number: 20, replayOf }]), null, 'after a crash: the same again')
+      t.match(await table(), [{ state: 'replayed', times: 4 }])
+      await keep({ ...letter({ number: 21 }), delivery: { ...delivery, number: 21, replayOf } })
+      t.match(await table(), [{ state: 'open', times: 5, delivery: 21 }], 'its replay was dead again')
+      t.match(counters, { lettersReplayed: 2 })
+    })
+
+    t.test('a letter that was deleted meanwhile needs no mark', async t => {
+      t.equal(await letters.keep([], [{ ...letter().delivery, number: 22, replayOf: '0'.repeat(32) }]), null)
+    })
+
     t.test('the same bytes under another topic are another letter', async t => {
-      await letters.keep([letter({ number: 5, deviceId: 'dev-2' })])
+      await keep(letter({ number: 5, deviceId: 'dev-2' }))
       t.equal((await table()).length, 2)
     })
 
     t.test('long payloads and strange client ids are kept', async t => {
-      await letters.keep([letter({ number: 6, payload: new Uint8Array(65_536).fill(7), clientId: `a\u0000b"\\{}${'é'.repeat(40_000)}` })])
+      await keep(letter({ number: 6, payload: new Uint8Array(65_536).fill(7), clientId: `a\u0000b"\\{}${'é'.repeat(40_000)}` }))
       const [found] = await select<{ payload: string, client_id: string }>(database, 'dead_letters', 'payload, client_id', 'WHERE delivery = 6')
       t.equal(Buffer.from(found!.payload, 'base64').length, 65_536)
       t.equal(found!.client_id, `a\ufffdb"\\{}${'é'.repeat(1_024 - 7)}`)

@@ -1,0 +1,125 @@
+import { access, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import t from 'tap'
+import { createProgram } from '../../cli/program.ts'
+import { openCheckout, type RunningCommand, type ShellResult } from '../helpers/checkout.ts'
+import { commandsOf, pages } from '../helpers/doc-commands.ts'
+import { startTestGateway, untilReady } from '../helpers/gateway.ts'
+
+// Every command of the README and of docs/ works as printed: in a copy of the project, beside one gateway with simulated devices. Nothing in
+// them is changed. What differs from a reader's machine comes through the environment and through the programs' own configuration files:
+// the ports, the home folder, and `data`, which is a link.
+
+t.setTimeout(300_000)
+
+/** Commands that are not run here, and why. One that matches nothing has to go. */
+const notRun: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
+  [/^npm ci\b/, 'installs packages from the registry; .ci/run does it in a fresh clone'],
+  [/^npm (test|run check)$/, 'runs all tests, this one among them; .ci/run does it'],
+  [/^npm run bench/, 'takes long, and its figures want a quiet machine; test/bench covers its parts'],
+  [/^npm install --prefix deploy\/device/, 'asks the registry; test/deploy/device.test.ts compares its result'],
+  [/^npx tap test\/(system|schemas)\b/, 'other test files run just these'],
+  [/--inspect-brk/, 'waits for a debugger'],
+  [/^git pull$/, 'wants a repository with a remote'],
+  [/^sudo |&& sudo /, 'changes the machine'],
+  [/^(scp|ssh) |^journalctl |^node cli\/isobar\.mjs device --simulate$/, 'runs on a Pi; test/deploy/device.test.ts has the same install'],
+  [/^docker compose /, 'wants a Docker daemon; test/deploy has the image and the compose files'],
+  [/^(npx )?isobar device$|^ISOBAR_DEVICE_ID=pi-attic .*isobar device$/, 'wants a BMP180'],
+  [/crate\.example/, 'that host is an example'],
+  [/isobar completion zsh/, 'is for zsh, whose fpath names the folder']
+]
+
+/** Sections whose commands depend on each other and on stopped gateways: test/docs/operations-run.test.ts gives them in order. */
+const elsewhere = ['Back up', 'Restore', 'Moving to CrateDB']
+
+/** They run until Ctrl-C. */
+const endless = /^([A-Z_]+=\S+ )*(npm start|(npx )?isobar (gateway|device|tail|simulate)\b(?!.*--count)|node .*isobar\.js gateway)/
+const startsGateway = /npm start|isobar gateway|isobar\.js gateway/
+/** What they say when they run. */
+const greetings: ReadonlyArray<readonly [command: RegExp, sign: RegExp]> = [[startsGateway, /Ctrl-C stops it/], [/isobar device /, /Ctrl-C stops it/], [/isobar simulate/, /\d connected/]]
+/** Longest wait for the first word of a command that may have nothing to say, such as `tail` of a device that is not there. */
+const silentMs = 5_000
+
+/** Examples of what is refused. */
+const refused: readonly RegExp[] = [/^ISOBAR_DEVICE_INTERVAL=1min isobar config check$/]
+
+const all = pages.flatMap(commandsOf)
+const once = all.filter(({ command }, index) => all.findIndex(other => other.command === command) === index)
+const here = once.filter(({ command, file, heading }) => reasonOf(command) === null && !(file === 'docs/OPERATIONS.md' && elsewhere.includes(heading)))
+
+function reasonOf (command: string): string | null {
+  return notRun.find(([pattern]) => pattern.test(command))?.[1] ?? null
+}
+
+t.test('the pages have commands, and each reason not to run one is still needed', async t => {
+  t.ok(here.length > 40, `${here.length} commands are run, ${once.length - here.length} are not`)
+  for (const page of ['README.md', 'docs/OPERATIONS.md', 'docs/DEVELOPING.md', 'docs/COMMANDS.md', 'docs/DEVICE.md']) t.ok(commandsOf(page).length > 0, page)
+  for (const [pattern] of notRun) t.ok(once.some(({ command }) => pattern.test(command)), String(pattern))
+  t.same(elsewhere.filter(heading => !commandsOf('docs/OPERATIONS.md').some(command => command.heading === heading)), [])
+})
+
+t.test('every command of isobar has options that it has, whether or not it is run', async t => {
+  for (const { command, at } of once) {
+    const [, words] = /(?:npx isobar|^isobar|node cli\/isobar\.mjs) ([^|>]*)/.exec(command) ?? []
+    if (words === undefined) continue
+    const args = [...words.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, plain]) => double ?? single ?? plain!)
+    const program = createProgram()
+    for (const each of program.commands.flatMap(command => [command, ...command.commands])) each.action(() => {})
+    await program.parseAsync(args, { from: 'user' }).catch((error: { exitCode?: number }) => t.equal(error.exitCode, 0, `${at}: ${command}`)) // --help and --version end it so
+  }
+})
+
+t.test('every command works as printed', async t => {
+  const checkout = await openCheckout(t)
+  const gateway = await startTestGateway(t, {}, ['--simulate', '3'])
+  await untilReady(gateway.httpUrl)
+  await symlink(gateway.dataDir, join(checkout.dir, 'data'))
+  await writeFile(join(checkout.dir, 'placements.csv'), 'device_id,valid_from,site,room,altitude_m\nsim-2,2026-01-01,home,cellar,304\n')
+  await configure(checkout.dir, gateway)
+  const { port } = new URL(gateway.databaseUrl)
+  const beside = { ISOBAR_MQTT: gateway.mqttUrl, ISOBAR_HTTP: gateway.httpUrl, ISOBAR_DATABASE_PORT: port, ISOBAR_DEVICE_BROKER: gateway.mqttUrl, ISOBAR_INBOX_RESERVE: '0' }
+  const apart = { ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATABASE_PORT: '0', ISOBAR_DATA: join(checkout.dir, '..', 'apart'), ISOBAR_INBOX_RESERVE: '0' }
+
+  for (const { command, setup, at } of here) {
+    const missing = await missingPrograms(command)
+    await t.test(`${at}: ${command}`, { skip: missing.length > 0 && `${missing.join(', ')} is not installed` }, async t => {
+      const text = [...setup, command].join('\n')
+      const env = startsGateway.test(command) ? apart : beside
+      const { code, output } = endless.test(command) ? await untilCtrlC(checkout.start(text, env), command) : await checkout.run(text, env)
+      const expected = refused.some(pattern => pattern.test(command)) ? [1] : /npm start/.test(command) ? [0, 130] : [0] // npm says 130 for any Ctrl-C
+      t.ok(expected.includes(code!), `exit code ${expected.join(' or ')}`, { code, output })
+    })
+  }
+})
+
+/** Lets it run until it says that it does, and for a moment more. */
+async function untilCtrlC (running: RunningCommand, command: string): Promise<ShellResult> {
+  const sign = greetings.find(([pattern]) => pattern.test(command))?.[1]
+  const match = await running.until(sign ?? /\S/, sign === undefined ? silentMs : undefined)
+  if (sign !== undefined && match === null) throw new Error(`it never said ${sign}:\n${(await running.ctrlC()).output}`)
+  await new Promise(resolve => setTimeout(resolve, 300))
+  return await running.ctrlC()
+}
+
+/** Sends programs that have the default ports built in, or in what is printed, to the gateway of this test. */
+async function configure (dir: string, { mqttUrl, httpUrl }: { mqttUrl: string, httpUrl: string }): Promise<void> {
+  const home = join(dir, '..', 'home')
+  const { hostname, port } = new URL(mqttUrl)
+  await mkdir(join(home, '.config', 'fish', 'completions'), { recursive: true })
+  await mkdir(join(home, '.local', 'share', 'bash-completion', 'completions'), { recursive: true })
+  await writeFile(join(home, '.config', 'mosquitto_pub'), `-h ${hostname}\n-p ${port}\n`)
+  await writeFile(join(home, '.config', 'mosquitto_sub'), `-h ${hostname}\n-p ${port}\n-C 1\n-W 20\n`) // one message is enough
+  await writeFile(join(home, '.curlrc'), `connect-to = "127.0.0.1:8080:${new URL(httpUrl).host}"\nfail\n`)
+}
+
+/** Those of the programs of a pipeline that this machine does not have. */
+async function missingPrograms (command: string): Promise<string[]> {
+  const programs = command.split(/\||&&|\$\(/).map(part => part.trim().split(/\s+/).find(word => !/^[A-Z_]+=/.test(word))!)
+  const known = ['psql', 'curl', 'jq', 'mosquitto_sub', 'mosquitto_pub', 'xxd', 'openssl', 'docker']
+  const missing: string[] = []
+  for (const program of programs.filter(program => known.includes(program))) {
+    const found = await Promise.any(process.env.PATH!.split(delimiter).map(async folder => await access(join(folder, program)))).then(() => true, () => false)
+    if (!found) missing.push(program)
+  }
+  return missing
+}
