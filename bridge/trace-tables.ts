@@ -1,6 +1,7 @@
+import { letterStates } from '../schemas/dead-letter.ts'
 import { type Trace } from '../schemas/trace.ts'
 import { type Database } from './database.ts'
-import { type SeqRange } from './decode.ts'
+import { createLetters } from './letters.ts'
 import { type ReadingName } from './trace.ts'
 
 const maxRows = 10
@@ -40,26 +41,14 @@ export async function findRows ({ table, dialect, query }: Database, { deviceId,
   }))
 }
 
-interface LetterRow {
-  readonly id: string
-  readonly at: Date
-  readonly times: number
-  readonly stage: string
-  readonly code: string
-  readonly reason: string
-  readonly seqs: string
-  readonly state: string
-  readonly gateway: string
-  readonly delivery: number
-}
-
 /** The dead letters that name a reading, among the newest of its device, the newest first. Rejects with the database's error. */
-export async function findLetters ({ table, dialect, query }: Database, { deviceId, boot, seq }: ReadingName): Promise<{ letters: Trace['letters'], complete: boolean }> {
-  const letters = table('dead_letters')
-  const refresh = dialect.refresh(letters)
-  if (refresh !== null) await query(refresh)
-  const { rows } = await query<LetterRow>(`SELECT id, at, times, stage, code, reason, seqs, state, gateway, delivery FROM ${letters}
-    WHERE device_id = $1::text ORDER BY at DESC LIMIT ${maxLetters}`, [deviceId])
-  const named = rows.filter(row => (JSON.parse(row.seqs) as SeqRange[]).some(([ofBoot, from, to]) => ofBoot === boot && from <= seq && to >= seq))
-  return { letters: named.map(({ seqs, at, ...rest }) => ({ ...rest, at: at.getTime() })), complete: rows.length < maxLetters }
+export async function findLetters (database: Database, { deviceId, boot, seq }: ReadingName): Promise<{ letters: Trace['letters'], complete: boolean }> {
+  const letters = createLetters(database)
+  await letters.refresh()
+  const ofDevice = await letters.list({ devices: [deviceId] }, letterStates, maxLetters)
+  const named = ofDevice.filter(({ seqs }) => seqs.some(([ofBoot, from, to]) => ofBoot === boot && from <= seq && to >= seq))
+  return {
+    letters: named.map(({ id, at, times, stage, code, reason, state, gateway, delivery }) => ({ id, at, times, stage, code, reason, state, gateway, delivery })),
+    complete: ofDevice.length < maxLetters
+  }
 }

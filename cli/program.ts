@@ -5,6 +5,7 @@ import { configCommand } from './config.ts'
 import { decodeCommand } from './decode.ts'
 import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
+import { dlqCommand } from './dlq.ts'
 import { doctorCommand } from './doctor.ts'
 import { printable } from './escape.ts'
 import { gatewayCommand } from './gateway.ts'
@@ -26,7 +27,7 @@ export function createProgram (): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', help)
   const commands = [
-    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
+    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
     configCommand(), doctorCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { createLetters, type Letters } from '../bridge/letters.ts'
 import { openBroker } from '../broker/broker.ts'
 import { listen } from '../broker/listeners.ts'
 import { StoredTopic } from '../broker/stored.ts'
@@ -14,10 +15,17 @@ import { openBridgeThread } from './bridge-thread.ts'
 import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
+import { ErrorTopic } from './error-topic.ts'
+import { booksRoutes } from './http/api/books.ts'
+import { deadLettersRoutes } from './http/api/dead-letters.ts'
 import { statusRoutes } from './http/api/status.ts'
+import { traceRoutes } from './http/api/trace.ts'
 import { healthRoutes } from './http/health.ts'
 import { metricsRoutes } from './http/metrics.ts'
 import { openHttpServer } from './http/server.ts'
+import { LazyDatabase } from './lazy-database.ts'
+import { LetterWork } from './letter-work.ts'
+import { Replays } from './replays.ts'
 import { openStatusTopic } from './status-topic.ts'
 
 /** A running gateway. */
@@ -66,17 +74,34 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     await writeDatabaseUrl(settings.data.dir, database.url)
 
     const stored = new StoredTopic(settings.track.maxDevices)
-    const bridge = openBridgeThread({ data: bridgeData(settings, { inboxDir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl: database.url }), inbox, onStored: ({ devices, payloads }) => stored.take(devices, payloads), clock, log: log.child({ part: 'bridge' }) })
+    const errors = new ErrorTopic(topics, log)
+    const replays = new Replays({ inbox, topics, clock })
+    const bridge = openBridgeThread({
+      data: bridgeData(settings, { inboxDir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl: database.url }),
+      inbox,
+      onStored: ({ devices, payloads }) => stored.take(devices, payloads),
+      onNotices: notices => errors.take(notices),
+      onSettled: settled => replays.settled(settled),
+      clock,
+      log: log.child({ part: 'bridge' })
+    })
     closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
 
     const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, clock, log: log.child({ part: 'broker' }) }))
+    errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
 
     const condition = new Condition({ inbox, bridge, clock })
     closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
 
+    const people = closers.add(new LazyDatabase({ url: database.url, schema: settings.database.schema, statementTimeoutMs: settings.write.statementTimeoutMs, poolSize: 2 }, log))
+    const letters = async <T>(use: (letters: Letters) => Promise<T>): Promise<T> => await people.with(async database => await use(createLetters(database)))
+
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes),
-      metricsRoutes({ inbox, broker: broker.stats, bridge, ready: condition.isReady, now: clock.now }),
+      metricsRoutes({ inbox, broker: broker.stats, bridge, stored, ready: condition.isReady, now: clock.now }),
+      deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
+      booksRoutes({ inbox, bridge, now: clock.now }),
+      traceRoutes(bridge),
       statusRoutes(condition.status)
     ], log.child({ part: 'http' })))
 
@@ -103,6 +128,6 @@ async function openDatabaseOf ({ data, database }: Settings, parts: GatewayParts
   return await openEmbeddedPostgres({ dir: join(resolve(data.dir), 'postgres'), port: database.port, ...parts })
 }
 
-function bridgeData ({ database, batch, write, telemetry, track, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {
-  return { ...rest, settings: { database, batch, write, telemetry, track }, logLevel: log.level }
+function bridgeData ({ database, batch, write, telemetry, track, limits, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {
+  return { ...rest, settings: { database, batch, write, telemetry, track, limits }, logLevel: log.level }
 }

@@ -324,6 +324,11 @@ export const catalogue = {
     retriable: false,
     operator: 'Look at `isobar dlq list --all`; an id may be cut short as long as it is the only one that begins so.'
   },
+  ISO_REPLAY_DEAD: {
+    message: 'some of what was replayed is dead again',
+    retriable: false,
+    operator: 'Look at the new reason of each in `isobar dlq list`; replay again when it is put right.'
+  },
   ISO_REPLAY_FULL: {
     message: 'nothing is replayed while the inbox is full',
     retriable: true,

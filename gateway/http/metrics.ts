@@ -10,6 +10,7 @@ export interface MetricsParts {
   readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
   readonly broker: () => BrokerStats
   readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
+  readonly stored: { readonly forgotten: number }
   readonly ready: () => boolean
   readonly now: () => number
 }
@@ -23,6 +24,7 @@ export function metricsRoutes (parts: MetricsParts): Routes {
   inboxMetrics(define, parts)
   brokerMetrics(define, parts.broker)
   bridgeMetrics(define, parts.bridge)
+  storedMetrics(define, parts)
   return server => {
     server.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
   }
@@ -122,6 +124,14 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
   define.counter('isobar_bridge_held_rows_total', 'Rows set aside until the database takes them; each time counts.', () => counters().rowsHeld)
   define.gauge('isobar_bridge_inflight_batches', 'Batches being written.', () => bridge.status?.inFlight ?? 0)
   define.gauge('isobar_bridge_aside_deliveries', 'Deliveries set aside.', () => bridge.status?.aside ?? 0)
+}
+
+function storedMetrics (define: Define, { bridge, stored }: MetricsParts): void {
+  define.counters('isobar_bridge_forgotten_ranges_total', 'What tracking forgot at its limits, which harms nothing: devices, boots, intervals of stored seqs.', 'what', () => {
+    const { forgottenDevices: devices, forgottenBoots: boots, forgottenIntervals: intervals } = bridge.status?.counters ?? noBridgeCounters()
+    return { devices, boots, intervals }
+  })
+  define.counter('isobar_broker_forgotten_stored_total', 'Devices whose topic `stored` was cleared, or not published, beyond ISOBAR_MAX_TRACKED_DEVICES.', () => stored.forgotten)
 }
 
 function ageS (at: number | null, now: number): number {

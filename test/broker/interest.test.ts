@@ -68,3 +68,14 @@ t.test('a device whose name is that of a wildcard in words is one device', async
   t.equal(interest.json.has(dev1), false)
   t.equal(interest.json.has('all' as DeviceId), true)
 })
+
+t.test('the topics of different leaves are told apart', async t => {
+  const interest = openInterest()
+  t.equal(interest.scopeOf('iot/v1/dev-1/stored', 'stored'), 'dev-1')
+  t.equal(interest.scopeOf('iot/v1/+/last', 'stored'), null)
+  const one = {}
+  interest.add('iot/v1/dev-1/stored', one)
+  t.same([interest.stored.has(dev1), interest.stored.has(dev2), interest.json.any, interest.last.any], [true, false, false, false])
+  interest.remove(one)
+  t.equal(interest.stored.any, false)
+})

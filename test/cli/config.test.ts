@@ -48,3 +48,23 @@ t.test('a reader that leaves early is no error, a disk that is full is one', { s
   t.equal(full.status, 1)
   t.match(String(full.stderr), /^isobar: the output cannot be written: ENOSPC.*\[ISO_CLI_OUTPUT\]/)
 })
+
+t.test('config check ends with 0 when all is valid, and says what was given', async t => {
+  t.match(await runCli(t, ['config', 'check'], { cwd: t.testdir({}) }), { code: 0, stdout: /^All \d+ settings are valid; all are defaults\.\n$/, stderr: '' })
+  t.match(await runCli(t, ['config', 'check'], { cwd: t.testdir({ '.env': 'ISOBAR_MQTT=mqtt://127.0.0.1:1999\n' }) }), { code: 0, stdout: /; given: ISOBAR_MQTT\.\n$/ })
+})
+
+t.test('config check ends with 1 and has every fault, also as JSON, without a secret', async t => {
+  const env = { ISOBAR_MQTT: 'nonsense', ISOBAR_MQQT: 'x', CRATE_URL: 'http://me:hush@db' }
+  const { code, stdout, stderr } = await runCli(t, ['config', 'check'], { env })
+  t.equal(code, 1)
+  t.match(stdout, /^ISOBAR_MQTT must be a URL with mqtt:\/\/, not "nonsense"\nCRATE_URL must be a URL with postgres:\/\/.*\nISOBAR_MQQT is not a setting\n$/)
+  t.equal(stderr, 'isobar: settings are not valid: ISOBAR_MQTT, CRATE_URL, ISOBAR_MQQT [ISO_SETTING_INVALID]. Correct the settings named in the text; `isobar config` prints all of them with their meaning.\n')
+  t.notMatch(stdout, 'hush')
+  for (const args of [['config', 'check', '--json'], ['config', '--json', 'check']]) {
+    const json = await runCli(t, args, { env })
+    t.equal(json.code, 1)
+    t.match(JSON.parse(json.stdout), [{ name: 'ISOBAR_MQTT', fault: /must be a URL/ }, { name: 'CRATE_URL' }, { name: 'ISOBAR_MQQT', fault: 'is not a setting' }])
+  }
+  t.equal((await runCli(t, ['config', 'check', '--json'])).stdout, '[]\n')
+})

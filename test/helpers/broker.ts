@@ -2,6 +2,7 @@ import { type Test } from 'tap'
 import { type Journal } from '../../broker/admission.ts'
 import { openBroker, type Broker } from '../../broker/broker.ts'
 import { listen } from '../../broker/listeners.ts'
+import { type StoredTopic } from '../../broker/stored.ts'
 import { realClock, type Clock } from '../../lib/clock.ts'
 import { type Incoming } from '../../schemas/delivery.ts'
 import { loadSettings, type Settings } from '../../schemas/settings.ts'
@@ -69,6 +70,7 @@ export interface TestBroker {
 
 export interface TestBrokerOptions {
   readonly limits?: Partial<Settings['limits']>
+  readonly stored?: StoredTopic
   readonly clock?: Clock
   /** Whether the journal waits for the test to flush. */
   readonly holds?: boolean
@@ -78,11 +80,11 @@ export interface TestBrokerOptions {
 export const defaultLimits = loadSettings({}).limits
 
 /** A broker with a listener on a free port of 127.0.0.1 and a journal in memory; it goes with the test. */
-export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, stored, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
   const journal = new TestJournal()
   if (!holds) journal.flushByItself()
   const { log, lines } = createTestLog('warn')
-  const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, clock, log })
+  const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, stored, clock, log })
   const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', anonymous: false })
   t.teardown(async () => {
     await listener.close()

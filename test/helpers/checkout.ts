@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { type Test } from 'tap'
 import { packageRoot } from '../../lib/package.ts'
@@ -25,7 +25,8 @@ export interface RunningCommand {
 }
 
 export interface ShellResult {
-  readonly code: number | null
+  /** As a shell says it: 130 for what Ctrl-C has ended. */
+  readonly code: number
   /** stdout and stderr, as they came. */
   readonly output: string
 }
@@ -56,7 +57,7 @@ export async function openCheckout (t: Pick<Test, 'teardown'>): Promise<Checkout
         heard.emit('text')
       })
     }
-    const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, output }))
+    const ended = once(child, 'close').then(([code, signal]) => ({ code: signal === null ? Number(code) : 128 + constants.signals[signal as NodeJS.Signals], output }))
     t.teardown(async () => {
       kill(child, 'SIGKILL')
       await ended

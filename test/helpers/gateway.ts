@@ -24,8 +24,8 @@ export interface TestGateway {
   stop (): Promise<number | null>
   /** Resolves when the process is gone. PostgreSQL lives on. */
   kill (signal?: NodeJS.Signals): Promise<void>
-  /** Starts it again on the same data and ports, after `stop` or `kill`. */
-  restart (): Promise<void>
+  /** Starts it again on the same data and ports, after `stop` or `kill`. @param over settings that change */
+  restart (over?: Environment): Promise<void>
 }
 
 /** Long for slow machines; a start takes 2 s. */
@@ -57,8 +57,8 @@ export async function startTestGateway (t: Pick<Test, 'teardown'>, over: Environ
     get output () { return run.output },
     stop: async () => await run.stop(),
     kill: async (signal = 'SIGKILL') => await run.kill(signal),
-    restart: async () => {
-      settings = { ...settings, ISOBAR_MQTT: urls.mqtt, ISOBAR_HTTP: urls.http, ISOBAR_DATABASE_PORT: new URL(databaseUrl).port }
+    restart: async (changed = {}) => {
+      settings = { ...settings, ISOBAR_MQTT: urls.mqtt, ISOBAR_HTTP: urls.http, ISOBAR_DATABASE_PORT: new URL(databaseUrl).port, ...changed }
       urls = await run.start(settings)
       databaseUrl = await databaseUrlIn(dataDir)
     }

@@ -65,7 +65,7 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
     const database = await open(t)
     const counters = { deadLetters: 0, lettersReplayed: 0 }
     const letters = createDeadLetters({ database, gatewayId, clock: { ...realClock, now: () => testNow }, log, counters })
-    const keep = async (...kept: Letter[]): Promise<void> => t.equal(await letters.keep(kept, []), null)
+    const keep = async (...kept: Letter[]): Promise<boolean> => t.equal(await letters.keep(kept, []), null)
     const rejection: Rejection = { stage: 'decode', code: 'ISO_TELEMETRY_CBOR', reason: 'the message is a map (offset 0)', readings: 1, seqs: [] }
     const letter = (over: DeliveryOver = {}, why: Partial<Rejection> = {}): Letter => ({ delivery: rawDelivery({ payload: new Uint8Array([1, 2, 255]), ...over }), rejection: { ...rejection, ...why } })
     const table = async (): Promise<unknown[]> => await select(database, 'dead_letters', 'times, device_id, client_id, code, reason, readings, seqs, payload, state, delivery', 'ORDER BY delivery')

@@ -46,6 +46,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     },
     broker: () => ({ ...createStats(), acknowledged: 42, closed: { ...createStats().closed, packetSize: 3 } }),
     bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
+    stored: { forgotten: 3 },
     ready: () => false,
     now: () => 3_500
   }
@@ -67,12 +68,14 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       'isobar_bridge_inserts_total 9',
       'isobar_bridge_held 1',
       'isobar_bridge_restarts_total 1',
+      'isobar_bridge_forgotten_ranges_total{what="boots"} 0',
+      'isobar_broker_forgotten_stored_total 3',
       'isobar_gateway_ready 0'
     ]) t.ok(lines.includes(line), `${look} look: ${line}`)
     t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
     const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
     t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|bridge)(_[a-z]+)+$/.test(name!)), [])
-    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'rule', 'trigger', 'version'])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'rule', 'trigger', 'version', 'what'])
   }
 })
 

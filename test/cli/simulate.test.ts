@@ -1,0 +1,54 @@
+import t from 'tap'
+import { fleetLine } from '../../cli/simulate.ts'
+import { runCli, startCli } from '../helpers/cli.ts'
+import { startTestGateway, untilReady } from '../helpers/gateway.ts'
+import { openClient, untilSettled } from '../helpers/settled.ts'
+
+t.test('the status line has all sums of the fleet', async t => {
+  t.match(fleetLine(1_790_000_000_000, { connected: 500, readings: 5010, published: 5000, acknowledged: 4990, inFlight: 3, waiting: 20, dropped: 0, missed: 0, reconnects: 2 }),
+    /^\d\d:\d\d:\d\d {2}500 connected {2}5000 published {2}4990 acknowledged {2}3 in flight {2}20 waiting {2}0 dropped {2}0 missed {2}2 reconnects$/)
+})
+
+t.test('a fleet, a published reading and a tail on a real gateway: what was acknowledged is in the table, and was seen live', async t => {
+  const gateway = await startTestGateway(t)
+  await untilReady(gateway.httpUrl)
+  const env = { ISOBAR_MQTT: gateway.mqttUrl, ISOBAR_DATA: gateway.dataDir }
+  const tail = startCli(t, ['tail', '--json'], { env })
+  for (let tries = 0; !await Promise.race([tail.until(/test-1/).then(() => true), runCli(t, ['publish', '--boot', '7', '--seq', String(tries)], { env }).then(() => false)]); tries++);
+
+  const fleet = startCli(t, ['simulate', '--devices', '40', '--interval', '100ms', '--batch', '3', '--prefix', 'hall', '--duration', '2s'], { env })
+  const { code, stdout, stderr } = await fleet.ended
+  t.same({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^isobar \S+: 40 devices, hall-1 to hall-40, each with a reading every 100 ms in messages of 3, seed 1\.\nThey publish to mqtt:.*\n\nStopping\.\n.* 0 connected .*\n$/)
+  const [, published, acknowledged] = /(\d+) published {2}(\d+) acknowledged {2}0 in flight {2}0 waiting/.exec(stdout) ?? []
+  t.equal(published, acknowledged)
+
+  await untilSettled(gateway.httpUrl)
+  const client = await openClient(t, gateway.databaseUrl)
+  const { rows } = await client.query<{ readings: string, devices: string }>("select count(*) as readings, count(distinct device_id) as devices from readings where device_id like 'hall-%'")
+  t.same(rows, [{ readings: acknowledged, devices: '40' }])
+  const births = await client.query<{ states: string[] }>("select array_agg(distinct state || ' ' || sensor) as states from devices where device_id like 'hall-%'")
+  t.same(births.rows, [{ states: ['offline bmp180 (fleet)'] }])
+
+  tail.child.kill('SIGINT')
+  const ended = await tail.ended
+  t.equal(ended.code, 0)
+  const seen = ended.stdout.trim().split('\n').map(line => (JSON.parse(line) as { device_id: string }).device_id)
+  t.equal(seen.filter(id => id.startsWith('hall-')).length, Number(acknowledged))
+})
+
+t.test('what is not acknowledged at the end is told, and the exit code is 1', async t => {
+  const { code, stdout, stderr } = await runCli(t, ['simulate', '--devices', '2', '--interval', '50ms', '--duration', '300ms', '--url', 'mqtt://user:hush@127.0.0.1:1'])
+  t.equal(code, 1)
+  t.match(stdout, /0 published {2}0 acknowledged/)
+  t.match(stderr, /isobar: not everything was acknowledged: (\d+) of \1 readings \[ISO_CLI_UNACKNOWLEDGED\]/)
+  t.match(stderr, /ECONNREFUSED/, 'the log says why')
+  t.notMatch(stdout + stderr, 'hush')
+})
+
+t.test('options that cannot be meant are refused', async t => {
+  for (const [args, sentence] of [
+    [['--devices', '0'], /whole number from 1 to 20000/], [['--interval', '5ms'], /duration such as .* from 10/], [['--batch', '501'], /from 1 to 500/],
+    [['--seed', 'x'], /whole number/], [['--prefix', 'Hall'], /small letters/], [['--duration', 'long'], /duration such as/]
+  ] as const) t.match(await runCli(t, ['simulate', ...args]), { code: 2, stderr: sentence }, args.join(' '))
+})
