@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { IsobarError } from '../lib/errors.ts'
 import { type Decoded, type Refused } from '../schemas/telemetry-decode.ts'
-import { explainTelemetry, type Explained, type ExplainedItem } from '../schemas/telemetry-explain.ts'
+import type { Explained, ExplainedItem } from '../schemas/telemetry-explain.ts'
 import { printable } from './escape.ts'
 import { printLines, printTable } from './output.ts'
 import { readPayload, type PayloadOptions } from './payload.ts'
@@ -21,6 +21,7 @@ export function decodeCommand (): Command {
     .addHelpText('after', help)
     .action(async (words: readonly string[], { json, ...options }: PayloadOptions & { json?: true }) => {
       const { bytes, origin } = await readPayload(words, options)
+      const { explainTelemetry } = await import('../schemas/telemetry-explain.ts')
       const explained = explainTelemetry(bytes)
       const { decoded } = explained
       if (json !== true) await printLines(explanation(bytes.length, origin, explained, process.stdout.isTTY === true ? process.stdout.columns : Infinity))

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { version } from '../lib/package.ts'
+import { booksCommand } from './books.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { decodeCommand } from './decode.ts'
@@ -14,6 +15,7 @@ import { publishCommand } from './publish.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql.ts'
 import { tailCommand } from './tail.ts'
+import { traceCommand } from './trace.ts'
 
 /**
  * The whole command line. Parsing rejects with a CommanderError instead of ending the process.
@@ -27,7 +29,7 @@ export function createProgram (): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', help)
   const commands = [
-    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
+    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
     configCommand(), doctorCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)

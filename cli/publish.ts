@@ -5,7 +5,7 @@ import { maskSecret } from '../lib/config.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { maxUint32 } from '../schemas/telemetry-decode.ts'
-import { encodeTelemetry, type Telemetry } from '../schemas/telemetry.ts'
+import type { Telemetry } from '../schemas/telemetry.ts'
 import { Topics, type DeviceId } from '../schemas/topics.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
@@ -57,6 +57,7 @@ async function publish ({ device, temperature, pressure, boot = randomInt(2 ** 3
   const url = gatewayUrl(settings, given)
   const topic = new Topics(settings.topics.root).tele(device)
   const telemetry: Telemetry = { boot, clock: 0, status: 0, readings: [{ seq, ts: realClock.now(), temperatureDeciC: temperature, pressurePa: pressure }] }
+  const { encodeTelemetry } = await import('../schemas/telemetry.ts')
   const payload = encodeTelemetry(telemetry)
   const { Connection } = await import('../device/connection.ts')
   const connection = new Connection({ brokerUrl: url, clientId: `isobar-publish-${randomBytes(4).toString('hex')}`, clock: realClock })

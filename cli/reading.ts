@@ -1,4 +1,4 @@
-import { type Reading, type Telemetry } from '../schemas/telemetry.ts'
+import type { Reading, Telemetry } from '../schemas/telemetry.ts'
 
 /** A reading as commands list it; names and units are those of the table `readings`. */
 export const readingColumns = ['ts', 'boot', 'seq', 'temperature_c', 'pressure_hpa', 'clock', 'status'] as const

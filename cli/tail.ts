@@ -4,15 +4,11 @@ import { realClock } from '../lib/clock.ts'
 import { maskSecret } from '../lib/config.ts'
 import { stopSignals } from '../lib/lifecycle.ts'
 import { loadSettings } from '../schemas/settings.ts'
-import { decodeTelemetry } from '../schemas/telemetry-decode.ts'
-import { statusText } from '../schemas/telemetry-explain.ts'
-import { type Reading, type Telemetry } from '../schemas/telemetry.ts'
 import { Topics, type DeviceId } from '../schemas/topics.ts'
-import { printable, printableJson } from './escape.ts'
+import { printable } from './escape.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
 import { deviceIdOption, wholeOption } from './parse.ts'
-import { readingColumns, readingValues } from './reading.ts'
 import { timeOfDay } from './status-line.ts'
 
 interface TailOptions {
@@ -58,6 +54,7 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
   const url = gatewayUrl(settings, given)
   const filters = device?.map(id => topics.tele(id)) ?? [`${topics.root}/+/tele`]
   const { subscribe } = await import('./subscriber.ts')
+  const { jsonLines, textLines } = await import('./tail-lines.ts')
   const signals = stopSignals()
   const end = new AbortController()
   const lines = json === true ? jsonLines : textLines(Math.max(0, ...device?.map(id => id.length) ?? []))
@@ -80,35 +77,4 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
   } finally {
     signals.close()
   }
-}
-
-/** The lines about one message that arrived now (epoch ms): one a reading. */
-type MessageLines = (deviceId: DeviceId, payload: Uint8Array, now: number) => readonly string[]
-
-/** Objects with device, time, values and state; or, of a faulty message, code, rule and raw bytes. */
-export const jsonLines: MessageLines = (deviceId, payload) => {
-  const decoded = decodeTelemetry(payload)
-  const objects = decoded.ok
-    ? decoded.telemetry.readings.map(reading => Object.fromEntries([['device_id', deviceId], ...readingValues(decoded.telemetry, reading).map((value, column) => [readingColumns[column], value])]) as object)
-    : [{ device_id: deviceId, code: decoded.code, at: decoded.at, rule: decoded.rule, payload: Buffer.from(payload).toString('base64') }]
-  return objects.map(object => printableJson(JSON.stringify(object)))
-}
-
-/** Columns for people. That of the devices is as wide as the longest id so far. */
-export function textLines (deviceWidth = 0): MessageLines {
-  let width = Math.max(8, deviceWidth)
-  return (deviceId, payload, now) => {
-    width = Math.max(width, deviceId.length)
-    const decoded = decodeTelemetry(payload)
-    if (decoded.ok) return decoded.telemetry.readings.map(reading => readingText(deviceId.padEnd(width), decoded.telemetry, reading))
-    const hex = Buffer.from(payload.subarray(0, 32)).toString('hex')
-    return [`${new Date(now).toISOString()}  ${deviceId.padEnd(width)}  faulty: offset ${decoded.at} breaks the rule "${decoded.rule}" [${decoded.code}]  ${hex}${payload.length > 32 ? '…' : ''}`]
-  }
-}
-
-function readingText (device: string, { boot, clock, status }: Telemetry, { ts, seq, temperatureDeciC, pressurePa }: Reading): string {
-  const temperature = temperatureDeciC === null ? '-' : `${(temperatureDeciC / 10).toFixed(1)} °C`
-  const pressure = pressurePa === null ? '-' : `${(pressurePa / 100).toFixed(2)} hPa`
-  const notes = [clock === 0 ? '' : clock === 1 ? 'clock repaired' : 'clock unsynchronised', statusText(status)].filter(note => note !== '')
-  return [new Date(ts).toISOString(), device, String(boot).padStart(10), String(seq).padStart(7), temperature.padStart(8), pressure.padStart(11), notes.join(', ')].join('  ').trimEnd()
 }

@@ -1,5 +1,5 @@
 import { type ErrorCode } from '../lib/errors.ts'
-import { type ClockQuality, type Reading, type Telemetry } from './telemetry.ts'
+import type { ClockQuality, Reading, Telemetry } from './telemetry.ts' // not inline: the decoder loads no encoder
 
 /** Longest telemetry message; the longest valid one, 500 rows of greatest numbers, has 7.0 kB. */
 export const maxTelemetryBytes = 16_384

@@ -101,6 +101,7 @@ t.test('the bridge from inbox to tables', async t => {
     await settled()
     t.match(inbox.totals(), { received: 200, stored: 200, pending: 0 })
     t.match(await select(database, 'readings', 'count(*) AS rows'), [{ rows: 200 }])
+    while (bridge.status().state !== 'open') await realClock.sleep(5) // what is written beside tries again a moment later
     t.match(bridge.status(), { state: 'open', cause: null })
   })
 
@@ -180,6 +181,27 @@ t.test('the bridge from inbox to tables', async t => {
     heal()
     await settled()
     t.match(inbox.totals(), { stored: 3_000, dead: 0 })
+  })
+
+  t.test('what was settled is remembered: the stored ranges, the dead ones, and the way of each reading', async t => {
+    const { inbox, bridge, database, settled, proxy } = await openBridge(t)
+    await append(inbox, tele({ seq: 0, count: 10 }))
+    await settled()
+    await database.query(`ALTER TABLE ${database.table('readings')} ADD CONSTRAINT sane CHECK (seq <> 77)`)
+    const heal = proxy.add({ when: ({ table }) => table === 'readings', fault: { kind: 'drop rows', rows: row => row.device_id === 'dev-bad' } })
+    await append(inbox, tele({ seq: 5, count: 10 }))
+    await append(inbox, tele({ seq: 70, count: 10 }))
+    await append(inbox, tele({ seq: 0, deviceId: 'dev-bad' }))
+    const { deviceId } = tele()
+    while ((inbox.counters().get(deviceId)?.pending ?? 1) > 0) await realClock.sleep(5)
+    while (bridge.recent.size < 3) await realClock.sleep(5) // it is told when the inbox has confirmed
+    t.match(bridge.tracker.changes(), [['dev-1', { settled: [[7, 0, 14], [7, 70, 76], [7, 78, 79]], dead: [[7, 77, 77, 'ISO_WRITE_ROW_REFUSED']] }]], 'and nothing of the device whose rows are held')
+    t.match(bridge.recent.find(deviceId, 7, 7), [{ number: 2, stored: 5, duplicate: 5, dead: 0 }, { number: 1, stored: 10, batch: 1, batchRows: 10 }])
+    t.match(bridge.recent.find(deviceId, 7, 77), [{ number: 3, stored: 9, dead: 1 }])
+    heal()
+    await settled()
+    while (bridge.recent.size < 4) await realClock.sleep(5)
+    t.match(bridge.tracker.changes(), [['dev-bad', { settled: [[7, 0, 0]], dead: [] }]])
   })
 
   t.test('a poisoned row among many is dead with the database\'s reason; its delivery and all others are settled', async t => {

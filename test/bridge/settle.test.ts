@@ -1,6 +1,6 @@
 import t from 'tap'
 import { duplicate, stored, type Fate } from '../../bridge/fate.ts'
-import { settle } from '../../bridge/settle.ts'
+import { holdLetters, settle } from '../../bridge/settle.ts'
 import { openRows, placedOf, rawDelivery, teleDelivery } from '../helpers/bridge.ts'
 
 const dead: Fate = { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: 'too hot' }
@@ -47,4 +47,22 @@ t.test('state and birth settle with no readings', async t => {
 t.test('counts that do not add up to the readings of the receipt are a bug', async t => {
   t.throws(() => settle([item(1, 2, 3)], [stored, stored]), { code: 'ERR_ASSERTION' })
   t.throws(() => settle([item(1, 1)], [stored, stored]), { code: 'ERR_ASSERTION' })
+})
+
+t.test('a replay of which nothing is dead is named, one with a dead row is a letter again', async t => {
+  const replay = (number: number) => ({ ...item(number, 2), delivery: teleDelivery({ number, count: 2, replayOf: String(number).repeat(32) }) })
+  const ends = settle([item(1, 2), replay(2), replay(3), replay(4)], [stored, stored, stored, duplicate, stored, dead, held, stored])
+  t.match(ends.replayed.map(({ number }) => number), [2])
+  t.match(ends.letters.map(({ delivery }) => delivery.number), [3])
+  t.match(ends.held.map(({ item }) => item.delivery.number), [4])
+})
+
+t.test('what the table of dead letters did not take holds its deliveries, and no others', async t => {
+  const cause = { code: 'ISO_DATABASE_FULL', message: 'no room' } as const
+  const replay = { ...item(3, 1), delivery: teleDelivery({ number: 3, replayOf: '3'.repeat(32) }) }
+  const items = [item(1, 2), item(2, 2), replay, item(4, 1), item(5, 1)]
+  const ends = holdLetters(settle(items, [stored, dead, stored, stored, stored, dead, held]), items, cause)
+  t.match(ends.settled, [{ number: 2 }])
+  t.strictSame([ends.letters, ends.replayed], [[], []])
+  t.match(ends.held.map(({ item, cause }) => [item.delivery.number, cause.code]).sort(), [[1, 'ISO_DATABASE_FULL'], [3, 'ISO_DATABASE_FULL'], [4, 'ISO_DATABASE_FULL'], [5, 'ISO_WRITE_ROW_DROPPED']])
 })

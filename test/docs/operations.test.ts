@@ -18,7 +18,7 @@ const lines = readDocs('OPERATIONS.md')
 const log = createLog('silent')
 
 /** Settings that are limits: at each of them something else happens than below it. */
-const limits = /^(inbox|limits|batch|write)\.|^telemetry\.maxAgeMs$|^device\.maxQueued$/
+const limits = /^(inbox|limits|track|batch|write)\.|^telemetry\.maxAgeMs$|^device\.maxQueued$/
 
 t.test('docs/OPERATIONS.md says of every limit what it does and where it is seen, and of no other setting', async t => {
   const named = lines.filter(line => /^\| `ISOBAR_\w+` \|/.test(line)).map(line => line.split('`')[1]!)
@@ -34,7 +34,7 @@ t.test('every figure that docs/OPERATIONS.md names is one of /metrics, with a la
     t.ok(definition, text)
     if (label === undefined) continue
     t.match(definition, `'${label}'`, text)
-    t.ok(label === 'rule' ? Object.hasOwn(closingRules, value!) : metrics.slice(metrics.indexOf(definition!)).split('\n  })')[0]!.includes(value!), text)
+    t.ok(label === 'rule' ? Object.hasOwn(closingRules, value!) : new RegExp(`\\b${value!}\\b`).test(metrics.slice(metrics.indexOf(definition!)).split('\n  })')[0]!), text)
   }
 })
 

@@ -1,6 +1,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import t from 'tap'
 import { decodeBirth } from '../../schemas/birth.ts'
+import { letterNoticeSchema } from '../../schemas/dead-letter.ts'
 import { encodeMirror } from '../../schemas/mirror.ts'
 import { gatewayStatusSchema } from '../../schemas/status.ts'
 import { telemetryRules } from '../../schemas/telemetry-decode.ts'
@@ -28,8 +29,9 @@ t.test('docs/WIRE.md names every topic', async t => {
 })
 
 t.test('the JSON of docs/WIRE.md is what the code writes and takes', async t => {
-  const [birth, mirror, status] = [...lines.join('\n').matchAll(/```json\n([^]*?)```/g)].map(([, json]) => json!.trim())
-  t.match(decodeBirth(Buffer.from(birth!)), { ok: true }, 'the birth')
-  t.equal(mirror, encodeMirror('bench-1' as DeviceId, golden[0]!.telemetry), 'the mirror of the golden bytes')
-  t.same([...TypeCompiler.Compile(gatewayStatusSchema).Errors(JSON.parse(status!))], [], 'the status')
+  const jsonUnder = (heading: string): string => /```json\n([^]*?)\n```/.exec(lines.slice(lines.indexOf(`## ${heading}`)).join('\n'))![1]!
+  t.match(decodeBirth(Buffer.from(jsonUnder('Birth'))), { ok: true }, 'the birth')
+  t.equal(jsonUnder('Mirror'), encodeMirror('bench-1' as DeviceId, golden[0]!.telemetry), 'the mirror of the golden bytes')
+  t.same([...TypeCompiler.Compile(gatewayStatusSchema).Errors(JSON.parse(jsonUnder('Status')))], [], 'the status')
+  t.same([...TypeCompiler.Compile(letterNoticeSchema).Errors(JSON.parse(jsonUnder('Error')))], [], 'the error')
 })

@@ -5,6 +5,7 @@ import { createDeadLetters, letterId } from '../../bridge/dead-letters.ts'
 import { type Decoded, type Rejection } from '../../bridge/decode.ts'
 import { createDevices, type Devices } from '../../bridge/devices.ts'
 import { Hold } from '../../bridge/hold.ts'
+import { createLetters } from '../../bridge/letters.ts'
 import { createPlacements, placementAt } from '../../bridge/placements.ts'
 import { createReadings } from '../../bridge/readings.ts'
 import { type Letter } from '../../bridge/settle.ts'
@@ -14,6 +15,7 @@ import { type Counters } from '../../schemas/delivery.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
 import { openRow, openRows, rawDelivery, select, teleDelivery, testNow, type DeliveryOver } from './bridge.ts'
 import { createTestClock } from './clock.ts'
+import { insertLetters } from './letters.ts'
 
 const log = createLog('silent')
 const gatewayId = 'test-00000001'
@@ -116,6 +118,40 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
       const [found] = await select<{ payload: string, client_id: string }>(database, 'dead_letters', 'payload, client_id', 'WHERE delivery = 6')
       t.equal(Buffer.from(found!.payload, 'base64').length, 65_536)
       t.equal(found!.client_id, `a\ufffdb"\\{}${'é'.repeat(1_024 - 7)}`)
+    })
+  })
+
+  t.test('dead letters as people ask for them', async t => {
+    const database = await open(t)
+    const letters = createLetters(database)
+    const ids = await insertLetters(database, 6, n => ({ deviceId: n < 3 ? 'a' : 'b', code: n % 2 === 0 ? 'ISO_READING_TIME' : 'ISO_TELEMETRY_CBOR', at: testNow + n, state: n === 5 ? 'replayed' : 'open' }))
+    await letters.refresh()
+    const sorted = ids.slice(0, 5).toSorted()
+
+    t.test('a filter counts and lists, the newest first', async t => {
+      t.same(await letters.count({}, ['open']), { letters: 5, readings: 5 })
+      t.same(await letters.count({ devices: ['nobody'] }, ['open']), { letters: 0, readings: 0 })
+      t.same((await letters.list({}, ['open', 'replayed'], 3)).map(({ id }) => id), [ids[5], ids[4], ids[3]])
+      t.strictSame((await letters.list({ devices: ['a'], codes: ['ISO_READING_TIME'], since: testNow + 1 }, ['open'], 10)), [{
+        id: ids[2], at: testNow + 2, times: 1, device_id: 'a', topic: 'iot/v1/a/tele', client_id: 'a', stage: 'decode', code: 'ISO_READING_TIME', reason: 'the message is a map (offset 0)', readings: 1, seqs: [], state: 'open', gateway: 'test-00000001', delivery: 2
+      }])
+    })
+
+    t.test('pages follow the ids, with the bytes', async t => {
+      const first = await letters.page({}, undefined, 3)
+      t.same(first.map(({ id }) => id), sorted.slice(0, 3))
+      t.same((await letters.page({}, first[2]!.id, 3)).map(({ id }) => id), sorted.slice(3))
+      t.same((await letters.page({ ids: [ids[1]!] }, undefined, 3)).map(({ payload }) => Buffer.from(payload).toString()), ['rubbish 1'])
+    })
+
+    t.test('the beginning of an id finds it', async t => {
+      t.match(await letters.find(ids[5]!.slice(0, 12)), { id: ids[5], state: 'replayed' })
+      await t.rejects(letters.find('0000'), { code: 'ISO_LETTER_UNKNOWN' })
+    })
+
+    t.test('only open ones are dropped, and stay', async t => {
+      t.equal(await letters.drop([ids[0]!, ids[5]!]), 1)
+      t.match(await select(database, 'dead_letters', 'state', 'ORDER BY at'), [{ state: 'dropped' }, { state: 'open' }, { state: 'open' }, { state: 'open' }, { state: 'open' }, { state: 'replayed' }])
     })
   })
 
