@@ -22,6 +22,8 @@ export interface DeadLettersParts {
   readonly clock: Pick<Clock, 'now' | 'sleep'>
   readonly log: Logger
   readonly counters: { deadLetters: number, lettersReplayed: number }
+  /** Deliveries from this number on were received after the start: no run before this one can have kept their letters. Default: none. */
+  readonly freshFrom?: number
   /** A table that does not answer for so long holds its letters, and no longer those who wait for it. */
   readonly patienceMs?: number
 }
@@ -30,6 +32,8 @@ export interface DeadLettersParts {
 interface LetterRow extends Letter {
   readonly id: LetterId
   times: number
+  /** A letter of it may be in the table already. */
+  doubtful: boolean
 }
 
 /** A client id may have 65,535 bytes, a text that CrateDB indexes 32,766; a character takes up to 3. */
@@ -40,17 +44,25 @@ export function letterId ({ topic, payload }: Pick<Delivery, 'topic' | 'payload'
   return createHash('sha256').update(topic).update('\0').update(payload).digest('hex').slice(0, 32)
 }
 
-export function createDeadLetters ({ database, gatewayId, clock, log, counters, patienceMs = 10_000 }: DeadLettersParts): DeadLetters {
-  const upsert = upsertText(database)
+export function createDeadLetters ({ database, gatewayId, clock, log, counters, freshFrom = Infinity, patienceMs = 10_000 }: DeadLettersParts): DeadLetters {
+  const upserts = { fresh: upsertText(database, { isDoubtful: false }), doubtful: upsertText(database, { isDoubtful: true }) }
   /** Statements that were given up and have no answer yet: until they have, no others are sent after them. */
   let unanswered = 0
+  /** Deliveries whose letters were sent without a good end. */
+  const doubtful = new Set<number>()
   let cause: BridgeCause | null = null
 
   async function write (letters: readonly Letter[], replays: readonly Delivery[]): Promise<void> {
     if (replays.length > 0) await markReplayed(database, replays.map(({ replayOf }) => replayOf!)) // first: a letter that is dead again in this batch stays open
     if (letters.length === 0) return
-    const rows = byContent(letters)
-    const { rowCount } = await database.query(upsert, valuesOf(rows, gatewayId, new Date(clock.now()).toISOString()))
+    const rows = byContent(letters, ({ number }) => number < freshFrom || doubtful.has(number))
+    await upsert(upserts.fresh, rows.filter(({ doubtful }) => !doubtful))
+    await upsert(upserts.doubtful, rows.filter(({ doubtful }) => doubtful))
+  }
+
+  async function upsert (text: string, rows: readonly LetterRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const { rowCount } = await database.query(text, valuesOf(rows, gatewayId, new Date(clock.now()).toISOString()))
     // a lower count is CrateDB's silence; sending all of them again harms nothing
     if (rowCount !== rows.length) throw new IsobarError('ISO_WRITE_ROW_DROPPED', { detail: `${rows.length - rowCount} of ${rows.length} dead letters` })
   }
@@ -83,7 +95,9 @@ export function createDeadLetters ({ database, gatewayId, clock, log, counters, 
       try {
         await writeInTime(letters, replays)
         cause = null
+        for (const { delivery } of letters) doubtful.delete(delivery.number)
       } catch (err) {
+        for (const { delivery } of letters) doubtful.add(delivery.number)
         cause = causeOf(err)
         if (was?.code !== cause.code) log.warn({ err, code: cause.code, table: 'dead_letters' }, 'dead letters cannot be written; their deliveries are held')
         return cause
@@ -109,26 +123,32 @@ async function markReplayed ({ table, query, dialect }: Database, ids: readonly 
   if (rows.length > 0) throw new IsobarError('ISO_WRITE_ROW_DROPPED', { detail: `${rows.length} dead letters are not marked as replayed` })
 }
 
-/** A letter that is there already counts one time more, unless the same delivery brought it; what failed again is open again. */
-function upsertText ({ table, dialect }: Database): string {
+/**
+ * A letter that is there already counts one time more. A doubtful one does not when its delivery, or a later one of this gateway, has brought it: what
+ * is not doubtful cannot be there, and may have a lower number, as batches end in any order. What failed again is open again.
+ */
+function upsertText ({ table, dialect }: Database, { isDoubtful }: { readonly isDoubtful: boolean }): string {
   const current = (column: string): string => dialect.current('dead_letters', column)
-  const same = `${current('gateway')} = excluded.gateway AND ${current('delivery')} >= excluded.delivery`
+  const sum = `${current('times')} + excluded.times`
+  const times = isDoubtful ? `CASE WHEN ${current('gateway')} = excluded.gateway AND ${current('delivery')} >= excluded.delivery THEN ${current('times')} ELSE ${sum} END` : sum
+  const delivery = `CASE WHEN ${current('gateway')} = excluded.gateway THEN greatest(${current('delivery')}, excluded.delivery) ELSE excluded.delivery END`
   return `INSERT INTO ${table('dead_letters')} (id, at, times, device_id, topic, client_id, stage, code, reason, readings, seqs, payload, state, gateway, delivery)
     (SELECT u.id, $13::timestamptz, u.times, u.device_id, u.topic, u.client_id, u.stage, u.code, u.reason, u.readings, u.seqs, u.payload, 'open', $14::text, u.delivery
       FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::integer[], $10::text[], $11::text[], $12::bigint[])
       AS u (id, times, device_id, topic, client_id, stage, code, reason, readings, seqs, payload, delivery))
     ON CONFLICT (id) DO UPDATE SET
-      times = CASE WHEN ${same} THEN ${current('times')} ELSE ${current('times')} + excluded.times END,
+      times = ${times},
       at = excluded.at, client_id = excluded.client_id, stage = excluded.stage, code = excluded.code, reason = excluded.reason,
-      readings = excluded.readings, seqs = excluded.seqs, state = excluded.state, gateway = excluded.gateway, delivery = excluded.delivery`
+      readings = excluded.readings, seqs = excluded.seqs, state = excluded.state, gateway = excluded.gateway, delivery = ${delivery}`
 }
 
 /** One row a content, with its newest delivery; sorted by id, so that two gateways with the same letters do not deadlock. */
-function byContent (letters: readonly Letter[]): LetterRow[] {
+function byContent (letters: readonly Letter[], isDoubtful: (delivery: Delivery) => boolean): LetterRow[] {
   const rows = new Map<string, LetterRow>()
   for (const letter of letters) {
     const id = letterId(letter.delivery)
-    rows.set(id, { ...letter, id, times: (rows.get(id)?.times ?? 0) + 1 })
+    const known = rows.get(id)
+    rows.set(id, { ...letter, id, times: (known?.times ?? 0) + 1, doubtful: known?.doubtful === true || isDoubtful(letter.delivery) })
   }
   return [...rows.values()].sort((a, b) => a.id < b.id ? -1 : 1)
 }

@@ -30,6 +30,8 @@ export interface BridgeRunOptions {
   /** The counters of every device, for the table `books`. */
   readonly counters: () => Array<[DeviceId, Counters]>
   readonly gatewayId: string
+  /** Number of the first delivery that no run before can have read. */
+  readonly freshFrom: number
   /** Epoch ms. */
   readonly gatewayStartedAt: number
   readonly databaseUrl: string
@@ -131,7 +133,7 @@ export class BridgeRun {
   }
 
   #partsOn (database: Database, holds: Record<'readings' | 'devices', Hold>, placements: Placements, stop: AbortSignal): BridgeParts {
-    const { source, gatewayId, settings, tell, clock, log } = this.#options
+    const { source, gatewayId, freshFrom, settings, tell, clock, log } = this.#options
     const counters = this.#counters
     return {
       source,
@@ -142,7 +144,7 @@ export class BridgeRun {
       window: new Window(settings.write.window),
       truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold: holds.readings, clock, stop, counters }),
       aside: new Aside(settings.write.maxAsideRows, clock),
-      deadLetters: createDeadLetters({ database, gatewayId, clock, log, counters }),
+      deadLetters: createDeadLetters({ database, gatewayId, freshFrom, clock, log, counters }),
       notices: new Notices({ maxPerMinute: settings.limits.maxDeadLettersPerMinute, post: tell, clock, counters }),
       tracker: this.tracker,
       recent: this.recent,

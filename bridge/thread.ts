@@ -26,7 +26,7 @@ const stop = new AbortController()
 const reader = openInboxReader(data.inboxDir)
 const source = new InboxSource({ reader, post: (id, settled) => post({ kind: 'settle', id, settled }, buffersOf(settled)), clock })
 const log = createLog(data.logLevel).child({ part: 'bridge' })
-const bridge = new BridgeRun({ ...data, source, counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
+const bridge = new BridgeRun({ ...data, source, freshFrom: nextNumber(), counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
 const tracer = new Tracer({
   reader,
   recent: bridge.recent,
@@ -60,6 +60,16 @@ postStored()
 await answers.close()
 await reader.close()
 port.close()
+
+/** Number of the delivery that is received next. */
+function nextNumber (): number {
+  const snapshot = reader.snapshot()
+  try {
+    return snapshot.summary().next
+  } finally {
+    snapshot.close()
+  }
+}
 
 function postStatus (): () => void {
   let posted = ''

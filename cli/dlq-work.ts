@@ -51,9 +51,9 @@ export function sentences (job: LetterJob, { letters, readings, done, deadAgain,
   if (dryRun) return [`${counted(letters)} with ${readings} ${readings === 1 ? 'reading' : 'readings'} ${words[job].would}.`]
   return [
     `${counted(done)} ${words[job].did}.`,
-    ...(deadAgain === 0 ? [] : [`${counted(deadAgain)} dead again: see the new reason in 'isobar dlq list'.`]),
-    ...(underWay === 0 ? [] : [`${counted(underWay)} still under way through the gateway; that goes on by itself.`]),
-    ...(passedOver === 0 ? [] : [`${counted(passedOver)} passed over: births and states, which are out of date ('isobar dlq drop'), or another topic root.`])
+    ...(deadAgain === 0 ? [] : [`${counted(deadAgain)} ${deadAgain === 1 ? 'is' : 'are'} dead again: see the new reason in 'isobar dlq list'.`]),
+    ...(underWay === 0 ? [] : [`${counted(underWay)} ${underWay === 1 ? 'is' : 'are'} still under way through the gateway; that goes on by itself.`]),
+    ...(passedOver === 0 ? [] : [`${counted(passedOver)} ${passedOver === 1 ? 'was' : 'were'} passed over: births and states, which are out of date ('isobar dlq drop'), or another topic root.`])
   ]
 }
 

@@ -11,7 +11,7 @@ export interface LetterWorkParts {
   readonly waitMs?: number
 }
 
-const defaultLimit = 100
+const defaultLimit = 200
 
 /**
  * Replays and drops open dead letters page by page: whoever asks goes on with `next` until it is null. Pages are done one after the other, whoever asks

@@ -36,8 +36,8 @@ export async function auditInbox (reader: Pick<InboxReader, 'snapshot'>, options
       for (let place = 0; place < ledger.deliveries; place++) {
         if (settled !== null && hasBit(settled, place)) continue
         deliveries++
-        const device = ledger.devices[place]!
-        readings.set(device, (readings.get(device) ?? 0) + ledger.readings[place]!)
+        const [device, count] = [ledger.devices[place]!, ledger.readings[place]!]
+        if (count > 0) readings.set(device, (readings.get(device) ?? 0) + count)
         addNumber(unsettled, first + place)
       }
       return false

@@ -135,7 +135,7 @@ t.test('the bridge from inbox to tables', async t => {
     while (bridge.status().state !== 'open') await realClock.sleep(5)
     proxy.refuse()
     for (let seq = 0; seq < 1000; seq++) inbox.append(tele({ seq }), () => {})
-    while (bridge.status().state !== 'held') await realClock.sleep(5)
+    while (bridge.status().state !== 'held' || inbox.totals().pending < 1000) await realClock.sleep(5)
     const startedMs = performance.now()
     await stop()
     t.ok(performance.now() - startedMs < 1_000)

@@ -85,7 +85,7 @@ t.test('without a gateway replay and drop say so', async t => {
 t.test('what it came to is said in sentences', async t => {
   const counts = { letters: 12, readings: 30, done: 8, deadAgain: 1, underWay: 2, passedOver: 1 }
   t.same(sentences('replay', counts, true), ['12 dead letters with 30 readings would be replayed.'])
-  t.match(sentences('replay', counts, false), [/^8 dead letters replayed\.$/, /^1 dead letter dead again/, /^2 dead letters still under way/, /^1 dead letter passed over/])
+  t.match(sentences('replay', counts, false), [/^8 dead letters replayed\.$/, /^1 dead letter is dead again/, /^2 dead letters are still under way/, /^1 dead letter was passed over/])
   t.same(sentences('drop', { letters: 1, readings: 1, done: 1, deadAgain: 0, underWay: 0, passedOver: 0 }, false), ['1 dead letter dropped.'])
   t.same(sentences('drop', { letters: 0, readings: 0, done: 0, deadAgain: 0, underWay: 0, passedOver: 0 }, true), ['No open dead letter matches.'])
 })

@@ -93,7 +93,7 @@ t.test('bad input becomes a letter, its sender is told, and after a fix the repl
   await t.test('a replay that fails again leaves the letter open, counts, and tells the device nothing', async t => {
     const { code, stdout, stderr } = await dlq(t, gateway, 'replay', '--code', 'ISO_READING_TIME')
     t.equal(code, 1)
-    t.match(stdout, '1 dead letter dead again')
+    t.match(stdout, '1 dead letter is dead again')
     t.match(stderr, /1 of 1 \[ISO_REPLAY_DEAD\]/)
     t.match(await states(), [{ code: 'ISO_READING_TIME', state: 'open', times: 2 }, { state: 'open', times: 1 }])
     t.match(await booksOf(gateway), { received: 7, stored: 1, duplicate: 1, dead: 5, off: 0 })

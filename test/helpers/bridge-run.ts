@@ -3,7 +3,7 @@ import { openDatabase, type Database } from '../../bridge/database.ts'
 import { InboxSource } from '../../bridge/inbox-source.ts'
 import { BridgeRun } from '../../bridge/run.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
-import { openInboxReader } from '../../inbox/reader.ts'
+import { openInboxReader, type InboxReader } from '../../inbox/reader.ts'
 import { realClock } from '../../lib/clock.ts'
 import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
 import { createLog } from '../../lib/log.ts'
@@ -73,7 +73,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
       }
     })
     inbox.onAppended(() => source.appended())
-    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, gatewayStartedAt: Date.now(), databaseUrl: proxy.url, settings, tell, clock: realClock, log: createLog('silent') })
+    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, settings, tell, clock: realClock, log: createLog('silent') })
     return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
   }
   let running = start()
@@ -110,4 +110,12 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
       while (inbox.totals().pending > 0 || inbox.backlog().deliveries > 0) await realClock.sleep(5)
     }
   }
+}
+
+/** Number of the delivery that is received next. */
+function nextOf (reader: InboxReader): number {
+  const snapshot = reader.snapshot()
+  const { next } = snapshot.summary()
+  snapshot.close()
+  return next
 }

@@ -86,6 +86,17 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
       t.match(await table(), [{ times: 3 }], 'after a crash: it was counted')
     })
 
+    t.test('deliveries that came after the start count each time, also when their batches end out of order', async t => {
+      const fresh = createDeadLetters({ database, gatewayId, freshFrom: 100, clock: { ...realClock, now: () => testNow }, log, counters: { deadLetters: 0, lettersReplayed: 0 } })
+      const of = (number: number): Letter => letter({ number, deviceId: 'dev-9' })
+      const times = async (): Promise<unknown> => (await select(database, 'dead_letters', 'times, delivery', "WHERE device_id = 'dev-9'"))[0]
+      for (const numbers of [[103], [100, 102], [101]]) t.equal(await fresh.keep(numbers.map(of), []), null)
+      t.match(await times(), { times: 4, delivery: 103 })
+      t.equal(await fresh.keep([of(99)], []), null)
+      t.match(await times(), { times: 4, delivery: 103 }, 'one from before the start may have been kept by then')
+      await database.query(`DELETE FROM ${database.table('dead_letters')} WHERE device_id = 'dev-9'`)
+    })
+
     t.test('what failed again is open again, with its newest reason', async t => {
       await database.query(`UPDATE ${database.table('dead_letters')} SET state = 'replayed'`)
       await keep(letter({ number: 4 }, { reason: 'another', readings: 2, seqs: [[7, 1, 2]] }))
