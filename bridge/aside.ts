@@ -1,48 +1,61 @@
 import { type Clock } from '../lib/clock.ts'
 import { type Settled } from '../schemas/delivery.ts'
 import { type BridgeCause } from '../schemas/thread.ts'
+import { type DeviceId } from '../schemas/topics.ts'
 import { type Placed } from './enrich.ts'
-import { type Held } from './settle.ts'
 
 /** A delivery stays aside for half of this to all of it, doubled each time up to the most. */
-const firstMs = 1_000
+const firstMs = 200
 const maxMs = 30_000
 
 interface Waiting {
   readonly item: Placed
   readonly cause: BridgeCause
-  readonly dueMs: number
+  readonly rows: number
+  dueMs: number
 }
 
 /**
- * Deliveries with a row that the table did not take and that is not dead, or with a dead letter that its table did not take: they wait here, so that others go on, and travel in a later batch again.
- * Bounded: beyond `maxRows` rows that wait or travel again, the bridge reads nothing new until some of them have their end, and everything waits in
- * the inbox. (What is in flight then may still come on top.)
+ * Deliveries with a row that the table did not take and that is not dead, or with a dead letter that its table did not take. They wait here and travel
+ * again after a pause that doubles each time. Bounded: there is no room beyond `maxRows` rows.
  */
 export class Aside {
   readonly #maxRows: number
   readonly #clock: Pick<Clock, 'monotonicMs'>
   #waiting: Waiting[] = []
-  /** By delivery number, until it is settled: how often it was set aside, and its rows. */
-  readonly #unsettled = new Map<number, { times: number, readonly rows: number }>()
+  /** By delivery number, until it has its end: how often it was set aside. */
+  readonly #times = new Map<number, number>()
+  /** Deliveries that wait, of each device. */
+  readonly #devices = new Map<DeviceId, number>()
   #rows = 0
+  #cause: BridgeCause | null = null
 
   constructor (maxRows: number, clock: Pick<Clock, 'monotonicMs'>) {
     this.#maxRows = maxRows
     this.#clock = clock
   }
 
-  get deliveries (): number { return this.#unsettled.size }
-  get full (): boolean { return this.#rows > this.#maxRows }
-  /** Why the delivery that came last waits; null when none does. */
-  get cause (): BridgeCause | null { return this.#waiting.at(-1)?.cause ?? null }
+  /** Deliveries that were set aside and have no end yet: those that wait, and those that travel again. */
+  get deliveries (): number { return this.#times.size }
+  /** Rows that wait. */
+  get rows (): number { return this.#rows }
+  get full (): boolean { return this.#rows >= this.#maxRows }
+  /** Why the delivery that came last waits; null when there is none without an end. */
+  get cause (): BridgeCause | null { return this.#times.size === 0 ? null : this.#waiting.at(-1)?.cause ?? this.#cause }
 
-  add (held: readonly Held[]): void {
-    const now = this.#clock.monotonicMs()
-    for (const { item, cause } of held) {
-      const times = this.#timesOf(item)
-      this.#waiting.push({ item: times === 0 ? withOwnPayload(item) : item, cause, dueMs: now + Math.min(maxMs, firstMs * 2 ** times) * (0.5 + Math.random() / 2) })
-    }
+  /** Whether a delivery of the device waits. */
+  has (deviceId: DeviceId): boolean { return this.#devices.has(deviceId) }
+
+  add (item: Placed, cause: BridgeCause): void {
+    const { number, deviceId } = item.delivery
+    const times = this.#times.get(number) ?? 0
+    this.#times.set(number, times + 1)
+    this.#cause = cause
+    const rows = openRowsOf(item)
+    this.#rows += rows
+    this.#devices.set(deviceId, (this.#devices.get(deviceId) ?? 0) + 1)
+    const dueMs = this.#clock.monotonicMs() + Math.min(maxMs, firstMs * 2 ** times) * (0.5 + Math.random() / 2)
+    this.#waiting.push({ item: times === 0 ? withOwnPayload(item) : item, cause, rows, dueMs })
   }
 
   /** Takes out those whose time has come. */
@@ -51,6 +64,12 @@ export class Aside {
     const now = this.#clock.monotonicMs()
     const due = this.#waiting.filter(({ dueMs }) => dueMs <= now)
     if (due.length > 0) this.#waiting = this.#waiting.filter(({ dueMs }) => dueMs > now)
+    for (const { item: { delivery: { deviceId } }, rows } of due) {
+      this.#rows -= rows
+      const left = this.#devices.get(deviceId)! - 1
+      if (left > 0) this.#devices.set(deviceId, left)
+      else this.#devices.delete(deviceId)
+    }
     return due.map(({ item }) => item)
   }
 
@@ -61,24 +80,27 @@ export class Aside {
     return Math.max(0, firstDueMs - this.#clock.monotonicMs())
   }
 
-  /** Forgets deliveries that have their end. */
-  forget (settled: readonly Settled[]): void {
-    if (this.#unsettled.size === 0) return
-    for (const { number } of settled) {
-      this.#rows -= this.#unsettled.get(number)?.rows ?? 0
-      this.#unsettled.delete(number)
-    }
+  /** All are due: what they wait for may have come. */
+  wake (): void {
+    const now = this.#clock.monotonicMs()
+    for (const waiting of this.#waiting) waiting.dueMs = now
   }
 
-  /** How often it was set aside before. */
-  #timesOf ({ delivery, rows }: Placed): number {
-    const known = this.#unsettled.get(delivery.number)
-    if (known !== undefined) return known.times++
-    const counted = Math.max(1, rows.length) // one without rows waits for its dead letter
-    this.#unsettled.set(delivery.number, { times: 1, rows: counted })
-    this.#rows += counted
-    return 0
+  /** Forgets deliveries that have their end. */
+  forget (settled: readonly Settled[]): void {
+    if (this.#times.size === 0) return
+    for (const { number } of settled) this.#times.delete(number)
   }
+
+  /** Forgets one that travels and is not to wait here again. */
+  drop (number: number): void {
+    this.#times.delete(number)
+  }
+}
+
+/** Rows that have no end yet; 1 for a delivery that waits for its dead letter alone. */
+export function openRowsOf ({ rows }: Placed): number {
+  return Math.max(1, rows.reduce((open, { end }) => end === null ? open + 1 : open, 0))
 }
 
 /** The payload is a view of all bytes that were read with it; what waits long must not keep those in memory. */

@@ -5,7 +5,7 @@ import { type Counters } from '../schemas/delivery.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { type Database } from './database.ts'
 
-/** The table `books`: the inbox's own counters, as they were a few seconds ago. */
+/** The table `books`: the inbox's own counters, as they were at `updated_at`. */
 export interface Books {
   /** Writes the counters that have changed since they were written last. A write that fails is logged, and made up for by the next one. */
   write (): Promise<void>
@@ -28,12 +28,13 @@ export function createBooks ({ database, counters, gatewayId, clock, log }: Book
   const written = new Map<DeviceId, Counters>()
   return {
     write: async () => {
+      const at = new Date(clock.now()).toISOString() // the time of the snapshot, however long the writing takes
       const changed = counters().filter(([deviceId, now]) => !equal(written.get(deviceId), now))
       changed.sort(([a], [b]) => a < b ? -1 : 1)
       try {
         for (let n = 0; n < changed.length; n += maxRows) {
           const rows = changed.slice(n, n + maxRows)
-          const { rowCount } = await database.query(upsert, valuesOf(rows, gatewayId, new Date(clock.now()).toISOString()))
+          const { rowCount } = await database.query(upsert, valuesOf(rows, gatewayId, at))
           if (rowCount === rows.length) for (const [deviceId, now] of rows) written.set(deviceId, now)
         }
       } catch (error) {

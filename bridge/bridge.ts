@@ -1,18 +1,21 @@
 import { type Delivery } from '../schemas/delivery.ts'
 import { type BridgeCounters } from '../schemas/thread.ts'
-import { type Aside } from './aside.ts'
+import { type Apart } from './apart.ts'
+import { openRowsOf } from './aside.ts'
 import { type Batch, type Batcher, type Trigger } from './batch.ts'
 import { type DeadLetters } from './dead-letters.ts'
 import { decode, type TimeRange } from './decode.ts'
 import { type Devices } from './devices.ts'
 import { enrich, type Enrichment, type Placed } from './enrich.ts'
 import { type Notices } from './notices.ts'
+import { type Proof } from './proof.ts'
 import { type RecentSettlements } from './recent.ts'
+import { type RowTruth } from './row-truth.ts'
 import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
 import { type Demand, type Source } from './source.ts'
 import { type Tracker } from './track.ts'
 import { type Window } from './window.ts'
-import { write, type RowJudge } from './write.ts'
+import { write, type RowWriter } from './write.ts'
 
 export interface BridgeParts {
   readonly source: Source
@@ -22,8 +25,10 @@ export interface BridgeParts {
   readonly enrichment: Enrichment
   readonly batcher: Batcher<Placed>
   readonly window: Window
-  readonly truth: RowJudge
-  readonly aside: Aside
+  readonly truth: Pick<RowTruth, 'insert' | 'inquire'>
+  readonly proof: Pick<Proof, 'takes'>
+  /** The way of what must not keep the others waiting. */
+  readonly apart: Apart
   readonly deadLetters: DeadLetters
   /** Tells the senders. */
   readonly notices: Pick<Notices, 'tell'>
@@ -34,26 +39,36 @@ export interface BridgeParts {
 }
 
 /**
- * The bridge: source -> decode -> enrich -> batch -> write -> settle -> track. A step is a line here and a file beside.
+ * The bridge: source -> decode -> enrich -> batch -> write -> settle -> track. A step is a line here and a file beside. Rows that the database did not
+ * take at once go the same way apart from the others.
  * Resolves when `stop` has aborted and all that was read is settled; what the database does not take by then stays unsettled in the source.
  * Rejects only for a bug: the thread ends, is started again, and reads again what is not settled.
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
-  const { source, range, devices, enrichment, batcher, window, truth, aside, deadLetters, notices, tracker, recent, counters } = parts
+  const { source, range, devices, enrichment, batcher, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters } = parts
   let batches = 0
   const demand: Demand = {
-    untilDueMs: () => Math.min(batcher.untilDueMs(), aside.untilDueMs()),
-    full: () => aside.full
+    untilDueMs: () => batcher.untilDueMs(),
+    full: () => apart.full
   }
-  for await (const chunk of source.read(stop, demand)) {
-    const times = range()
-    for (const delivery of chunk) add(prepare(delivery, times))
-    for (const placed of aside.due()) add(placed)
-    for (const batch of batcher.due()) await window.enter(() => commit(batch)) // a full window waits: this is the backpressure
-    counters.deliveries += chunk.length
+  const insert: RowWriter = async rows => await truth.insert(rows)
+  const inquire: RowWriter = async rows => await truth.inquire(rows)
+  const ended = new AbortController()
+  await Promise.all([
+    readAll().finally(() => ended.abort()),
+    apart.run(async batch => await commit(batch, inquire), ended.signal)
+  ])
+
+  async function readAll (): Promise<void> {
+    for await (const chunk of source.read(stop, demand)) {
+      const times = range()
+      for (const delivery of chunk) if (apart.takes(delivery)) take(prepare(delivery, times)) // else it stays in the source
+      for (const batch of batcher.due()) await window.enter(async () => await commit(batch, insert)) // a full window waits: this is the backpressure
+      apart.readAgain()
+    }
+    for (const batch of batcher.rest()) await window.enter(async () => await commit(batch, insert))
+    await window.idle()
   }
-  for (const batch of batcher.rest()) await window.enter(() => commit(batch))
-  await window.idle()
 
   function prepare (delivery: Delivery, times: TimeRange): Placed {
     const decoded = decode(delivery, times) // readings; or none, and a rejection that travels on to its dead letter
@@ -61,21 +76,26 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
     return enrich(decoded, enrichment) // the placement valid at each reading's own time
   }
 
-  function add (placed: Placed): void {
-    batcher.add(placed, Math.max(1, placed.rows.length), placed.delivery.payload.length)
+  function take (placed: Placed): void {
+    counters.deliveries++
+    if (apart.concerns(placed.delivery)) apart.add(placed)
+    else batcher.add(placed, openRowsOf(placed), placed.delivery.payload.length)
   }
 
-  async function commit (batch: Batch<Placed>): Promise<void> {
+  async function commit (batch: Batch<Placed>, send: RowWriter): Promise<void> {
     try {
-      const fates = await write(batch.items, truth) // one fate a row; waits while the database is held
+      const tookRows = proof.takes
+      const fates = await write(batch.items, send) // one fate a row; waits while the database is held
       const known = settle(batch.items, fates)
       const cause = await deadLetters.keep(known.letters, known.replayed) // safe before the source may forget the bytes
       const ends = cause === null ? known : holdLetters(known, batch.items, cause)
-      aside.add(ends.held) // they travel again later
+      apart.hold(ends.held) // they travel again
+      for (const { delivery, rejection } of ends.letters) if (rejection.stage === 'write') apart.suspect(delivery.deviceId)
       notices.tell(ends.letters)
       if (batch.items.some(saysMore)) await devices.flush()
       await source.settle(ends.settled) // removal and counters: one transaction
-      aside.forget(ends.settled)
+      apart.ended(ends.settled)
+      if (proof.takes && !tookRows) apart.tryAgain()
       remember(batch, ends)
       count(counters, batch, ends)
     } catch (error) {
@@ -106,5 +126,5 @@ function count (counters: BridgeCounters, { trigger }: Batch<Placed>, { settled,
     counters.rowsDuplicate += duplicate
     counters.readingsDead += dead
   }
-  for (const { item } of held) counters.rowsHeld += item.rows.length
+  for (const { item, cause } of held) if (cause !== null) counters.rowsHeld += openRowsOf(item)
 }

@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number
   /** Connections to each node. */
   readonly poolSize: number
+  /** The dialect of a server, by what `SELECT version()` says. Default: as that names the server. */
+  readonly dialectOf?: (version: string) => Dialect
 }
 
 export interface QueryResult<R> {
@@ -48,7 +50,7 @@ export async function openDatabase (options: DatabaseOptions, log: Logger): Prom
   try {
     const { rows } = await nodes.session(async query => await query<{ version: string }>('SELECT version() AS version'))
     const version = rows[0]!.version
-    const dialect = detectDialect(version)
+    const dialect = (options.dialectOf ?? detectDialect)(version)
     const schema = options.schema ?? dialect.defaultSchema
     return {
       dialect,

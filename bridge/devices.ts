@@ -13,18 +13,20 @@ export interface Devices {
   note (decoded: Decoded): void
   /** Resolves when everything noted before is in the table. One flush at a time, so that states arrive in order. */
   flush (): Promise<void>
-  /** Says offline of every device that this gateway called online before it started, and that has not come back. */
-  sweep (startedAt: number): Promise<void>
+  /** Says offline of every device that this gateway called online before it started, and that was not heard since, here or anywhere. */
+  sweep (): Promise<void>
 }
 
 export interface DevicesParts {
   readonly database: Database
   readonly hold: Hold
   readonly gatewayId: string
+  /** Epoch ms. */
+  readonly gatewayStartedAt: number
   readonly clock: Pick<Clock, 'monotonicMs'>
 }
 
-/** last_seen is written once a minute a device at most. */
+/** last_seen is written once a minute a device at most, and at its first delivery after the gateway's start. */
 const seenEveryMs = 60_000
 /** So many devices are remembered as seen; a forgotten one is written once more than needed. */
 const maxRemembered = 100_000
@@ -40,18 +42,20 @@ interface Note {
   birth: Birth | null
 }
 
-export function createDevices ({ database, hold, gatewayId, clock }: DevicesParts): Devices {
+export function createDevices ({ database, hold, gatewayId, gatewayStartedAt, clock }: DevicesParts): Devices {
   const upsert = upsertText(database)
-  const seenAtMs = new Map<DeviceId, number>()
+  const seen = new Map<DeviceId, { readonly atMs: number, readonly isBack: boolean }>()
   let notes = new Map<DeviceId, Note>()
   let flushing = Promise.resolve()
 
-  /** Whether the device was not written for a minute. */
-  function isStale (deviceId: DeviceId): boolean {
-    const now = clock.monotonicMs()
-    if (now - (seenAtMs.get(deviceId) ?? -Infinity) < seenEveryMs) return false
-    if (seenAtMs.size >= maxRemembered) seenAtMs.clear()
-    seenAtMs.set(deviceId, now)
+  /** Whether the device was not written for a minute; or not since it is back, when what was written is from the time before the gateway's start. */
+  function isStale (deviceId: DeviceId, receivedAt: number): boolean {
+    const atMs = clock.monotonicMs()
+    const isBack = receivedAt >= gatewayStartedAt
+    const known = seen.get(deviceId)
+    if (known !== undefined && atMs - known.atMs < seenEveryMs && (known.isBack || !isBack)) return false
+    if (seen.size >= maxRemembered) seen.clear()
+    seen.set(deviceId, { atMs, isBack })
     return true
   }
 
@@ -66,7 +70,7 @@ export function createDevices ({ database, hold, gatewayId, clock }: DevicesPart
   return {
     note: ({ delivery, telemetry, state, birth }) => {
       const { deviceId, receivedAt } = delivery
-      if (state === null && birth === null && !notes.has(deviceId) && !isStale(deviceId)) return
+      if (state === null && birth === null && !notes.has(deviceId) && !isStale(deviceId, receivedAt)) return
       let note = notes.get(deviceId)
       if (note === undefined) notes.set(deviceId, note = { firstSeen: receivedAt, lastSeen: receivedAt, lastBoot: null, state: null, stateAt: null, birth: null })
       note.lastSeen = receivedAt
@@ -81,13 +85,13 @@ export function createDevices ({ database, hold, gatewayId, clock }: DevicesPart
       flushing = flushing.then(write)
       await flushing
     },
-    sweep: async startedAt => {
+    sweep: async () => {
       const { table, query, dialect } = database
       const refresh = dialect.refresh(table('devices'))
       await hold.run('database', async () => {
         if (refresh !== null) await query(refresh)
-        const at = new Date(startedAt).toISOString()
-        await query(`UPDATE ${table('devices')} SET state = 'offline', state_at = $1::timestamptz WHERE state = 'online' AND state_gateway = $2::text AND state_at < $1::timestamptz`, [at, gatewayId])
+        await query(`UPDATE ${table('devices')} SET state = 'offline', state_at = $1::timestamptz
+          WHERE state = 'online' AND state_gateway = $2::text AND state_at < $1::timestamptz AND (last_seen IS NULL OR last_seen < $1::timestamptz)`, [new Date(gatewayStartedAt).toISOString(), gatewayId])
       })
     }
   }

@@ -2,12 +2,17 @@ import { type Delivery } from '../schemas/delivery.ts'
 import { flags, quality, type Quality, type Row } from '../schemas/row.ts'
 import { status as statusBits, type Reading, type Telemetry } from '../schemas/telemetry.ts'
 import { type Decoded } from './decode.ts'
+import { type End } from './fate.ts'
 import { nowhere, placementAt, type Placements } from './placements.ts'
 
-/** A row whose end is not known yet. */
+/** A row on its way to its end, with what is known of it so far (see row-truth.ts); none of this is a column. */
 export interface OpenRow extends Row {
-  /** Number of the first statement that carried it (see row-truth.ts); 0 before. Not a column. */
+  /** Its end, once it has one and its delivery still waits for others. */
+  end: End | null
+  /** Number of the first statement that carried it; 0 before. */
   firstSent: number
+  /** How often the database took it in silence and did not have it. */
+  drops: number
 }
 
 /** A decoded delivery with the rows it becomes. */
@@ -52,7 +57,9 @@ function rowOf (delivery: Delivery, boot: number, bits: number, reading: Reading
     altitudeM: place.altitudeM,
     gateway,
     delivery: delivery.number,
-    firstSent: 0
+    end: null,
+    firstSent: 0,
+    drops: 0
   }
 }
 

@@ -45,9 +45,11 @@ export class Hold {
   /**
    * Resolves with what the attempt resolves with, after as many attempts as it takes.
    * @param about `rows`: an error about rows, or one that nobody knows, is the caller's and rejects. `database`: such an error is the database's own too.
+   * @param othersGo asked after a failed attempt of which the server itself gave the answer: true when it does the statements of others, so that this
+   *   one need not wait; its error then rejects too
    * @throws the error about rows; a bug; or the reason of `stop`, once it has aborted and an attempt fails
    */
-  async run<T> (about: 'rows' | 'database', attempt: () => Promise<T>): Promise<T> {
+  async run<T> (about: 'rows' | 'database', attempt: () => Promise<T>, othersGo: (tries: number) => Promise<boolean> = async () => false): Promise<T> {
     for (let tries = 0; ; tries++) {
       try {
         const result = await attempt()
@@ -58,6 +60,7 @@ export class Hold {
         const rows = fault?.kind === 'bad-row' || fault?.kind === 'unknown'
         if (fault === null || (rows && about === 'rows')) throw error
         this.#parts.stop.throwIfAborted()
+        if (fault.code !== 'ISO_DATABASE_UNREACHABLE' && await othersGo(tries)) throw error
         this.#parts.counters.retries++
         if (tries > 0 || fault.kind !== 'retry') this.#hold(fault, error)
         await this.#pause(backoffMs(tries, retryDelays[fault.code] ?? probeDelay))

@@ -42,6 +42,15 @@ export class InboxSource implements Source {
     this.#wake.abort()
   }
 
+  wake (): void {
+    this.#wake.abort()
+  }
+
+  readFrom (number: number): void {
+    this.#next = number
+    this.#caughtUp = false
+  }
+
   /** What was posted with this id is durable. */
   confirmed (id: number): void {
     this.#unconfirmed.get(id)?.()

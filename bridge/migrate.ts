@@ -7,15 +7,15 @@ import { type Database, type Query } from './database.ts'
 import { type Dialect } from './dialect/dialect.ts'
 
 /** The version of schemas/sql. It rises with every change there: only then are the views made anew. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
-/** One file of schemas/sql: a table (or a change that adds to one), or a view. */
+/** One file of schemas/sql: a table (or a change that adds to one), a function, or a view. */
 interface Statement {
   readonly file: string
   readonly sql: string
   /** The name of the view that it makes; null for everything else. */
   readonly view: string | null
-  /** The table or view that it makes; null for a change. */
+  /** The table, function or view that it makes; null for a change. */
   readonly makes: string | null
 }
 
@@ -55,8 +55,7 @@ export async function migrate (database: Database, log: Logger): Promise<void> {
  * Changes nothing.
  */
 export async function lookAtTables ({ dialect, schema, query, table }: Database): Promise<{ readonly missing: readonly string[], readonly version: number | null }> {
-  const { rows } = await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1', [schema])
-  const there = new Set(rows.map(({ table_name: name }) => name))
+  const there = await namesIn(query, schema)
   const missing = readStatements(dialect, schema).flatMap(({ makes }) => makes === null || there.has(makes) ? [] : [makes])
   if (!there.has('schema_version')) return { missing, version: null }
   const applied = await query<{ version: number | null }>(`SELECT max(version) AS version FROM ${table('schema_version')}`)
@@ -67,15 +66,22 @@ function readStatements (dialect: Dialect, schema: string): Statement[] {
   const dir = join(packageRoot, 'schemas', 'sql', dialect.name)
   return readdirSync(dir).filter(file => file.endsWith('.sql')).sort().map(file => {
     const sql = readFileSync(join(dir, file), 'utf8').replaceAll('{schema}', `"${schema}"`)
-    const [, kind, name] = /^CREATE (TABLE IF NOT EXISTS|VIEW) "[^"]+"\.(\w+)/m.exec(sql) ?? []
+    const [, kind, name] = /^CREATE (TABLE IF NOT EXISTS|OR REPLACE FUNCTION|VIEW) "[^"]+"\.(\w+)/m.exec(sql) ?? []
     return { file, sql, view: kind === 'VIEW' ? name! : null, makes: name ?? null }
   })
 }
 
+/** The tables, views and functions of a schema. */
+async function namesIn (query: Query, schema: string): Promise<ReadonlySet<string>> {
+  const { rows } = await query<{ name: string }>(
+    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1
+      UNION ALL SELECT routine_name FROM information_schema.routines WHERE routine_schema = $1`, [schema])
+  return new Set(rows.map(({ name }) => name))
+}
+
 /** Whether nothing is to be done: everything is there at this version, or the version is newer. */
 async function isCurrent (query: Query, { schema, table, dialect }: Database, statements: readonly Statement[]): Promise<boolean> {
-  const { rows } = await query<{ table_name: string }>('SELECT table_name FROM information_schema.tables WHERE table_schema = $1', [schema])
-  const there = new Set(rows.map(({ table_name: name }) => name))
+  const there = await namesIn(query, schema)
   if (!there.has('schema_version')) return false
   const versions = table('schema_version')
   const refresh = dialect.refresh(versions)

@@ -1,27 +1,29 @@
-import { pause, type RetryDelay } from '../lib/backoff.ts'
 import { type Clock } from '../lib/clock.ts'
 import { catalogue, textOf, type ErrorCode } from '../lib/errors.ts'
 import { type BridgeCause } from '../schemas/thread.ts'
 import { type Dialect, type Fault } from './dialect/dialect.ts'
 import { type OpenRow } from './enrich.ts'
-import { duplicate, stored, type Fate } from './fate.ts'
+import { doubted, duplicate, isEnd, stored, type Fate } from './fate.ts'
 import { type Hold } from './hold.ts'
-import { type Readings } from './readings.ts'
+import { type Proof } from './proof.ts'
+import { type Readings, type Unwritten } from './readings.ts'
 
 export interface RowTruthParts {
   readonly readings: Readings
   readonly dialect: Pick<Dialect, 'faultOf'>
   readonly hold: Hold
-  readonly clock: Clock
-  readonly stop: AbortSignal
+  readonly proof: Proof
+  readonly clock: Pick<Clock, 'monotonicMs'>
   readonly counters: { inserts: number, lookUps: number, rowsDropped: number }
 }
 
-/** Rows that the database dropped in silence are sent again this often before each is asked for its reason. */
-const dropRetries = 2
-const dropDelay: RetryDelay = { firstMs: 100, maxMs: 2_000 }
-/** So many rows of a batch are asked one by one in vain before the others are not: then the table is at fault, not the rows. */
-const maxAskedInVain = 8
+/** A row that the database drops in silence is sent so often with others before it is asked for its reason alone. */
+const dropsTogether = 3
+/** So many rows or statements of an inquiry get no good answer before the rest is left for another time: then the table is at fault, not the rows. */
+const maxInVain = 8
+const maxHalvesInVain = 16
+/** When nothing is answered well for so long, the same. */
+const patienceMs = 30_000
 
 /** A row that the database refused by name, until it is proven that the table takes others. */
 interface Refusal {
@@ -30,92 +32,141 @@ interface Refusal {
   readonly reason: string
 }
 
-/** What is known of one batch so far. */
+/** What an inquiry into rows has found out so far. */
 interface Inquiry {
   readonly fates: Map<OpenRow, Fate>
   readonly refusals: Refusal[]
+  readonly startedMs: number
   /** Number of its first statement. */
   readonly firstSent: number
-  /** Rows that were refused one by one, and rows that were dropped (or not answered) one by one. */
+  /** Rows that were refused one by one, rows that were dropped (or not answered) one by one, and statements that failed for the database's sake. */
   refused: number
   dropped: number
+  failed: number
   /** The fate of the last row that was asked in vain. */
   held: Fate
 }
 
 /**
- * Finds out for each row of a batch whether the database has it.
+ * Finds out for each row whether the database has it. Nothing but the database decides.
  *
- * An insert whose count equals its rows stored them all. A lower count is a question: the keys are looked up; a row with our (gateway, delivery) is
- * stored, one of another delivery a duplicate, and one that is not there was dropped. Dropped rows are sent again, then one by one.
- * An insert that fails for its rows' sake is halved, down to one by one. A single row is sent by VALUES, where CrateDB too gives its reason.
- * A refused row is dead only when the table takes others: a row sent with it or later (for a reason that nobody knows: later) was stored. Until then,
- * and when the table drops it without a reason, it is held: not ended, to be sent again.
+ * `insert`, the way of nearly every row: an insert whose count equals its rows stored them all. A lower count is a question: the keys are looked up; a row
+ * with our (gateway, delivery) is stored, one of another delivery a duplicate, and one that is not there was dropped and is held. When the statement is
+ * refused for its rows' sake, all of them are doubted.
+ *
+ * `inquire`, the way of the others: an insert that names what it did not write, with the reason where the database gives one at once. Else a statement
+ * that is refused is halved, and a row that is dropped again and again is sent alone by VALUES, where CrateDB too gives its reason. A refused row is dead
+ * only when the table takes others: a row sent with it or later was stored, or (for a known reason) a row that it has is taken again; until then it is held.
+ *
+ * Both wait while the server is away or at fault as a whole. When it does the statements of others, rows that it cannot write are held and nobody waits.
  */
 export class RowTruth {
   readonly #parts: RowTruthParts
-  /** Statements sent so far: each has its number. */
-  #sent = 0
-  /** Number of the newest statement that stored a row. */
-  #newestStored = 0
 
   constructor (parts: RowTruthParts) {
     this.#parts = parts
   }
 
   /**
+   * Sends rows once.
    * @param rows sorted by key, each key once
-   * @returns the fate of each row, by its place; waits while the database or its set-up is at fault
+   * @returns the fate of each row, by its place
    */
-  async find (rows: readonly OpenRow[]): Promise<Fate[]> {
-    const inquiry: Inquiry = { fates: new Map(), refusals: [], firstSent: this.#sent + 1, refused: 0, dropped: 0, held: held('ISO_WRITE_ROW_DROPPED') }
-    if (await this.#insert(rows, inquiry)) return rows.map(() => stored) // the way of nearly every batch
-    this.#judge(inquiry)
-    return rows.map(row => inquiry.fates.get(row)!)
-  }
-
-  /** Inserts rows and finds the fate of each. True: all are stored, and nothing was written down. */
-  async #insert (rows: readonly OpenRow[], inquiry: Inquiry, drops = 0): Promise<boolean> {
-    const { hold, readings, counters, dialect } = this.#parts
-    const number = this.#number(rows)
+  async insert (rows: readonly OpenRow[]): Promise<Fate[]> {
+    const { hold, readings, counters, dialect, proof } = this.#parts
+    const number = proof.number(rows)
     let count: number
     try {
       count = await hold.run('rows', async () => {
         counters.inserts++
         return await readings.insert(rows)
-      })
+      }, async tries => tries > 0 && await proof.othersGo(number))
     } catch (error) {
       if (dialect.faultOf(error) === null) throw error
-      await this.#halve(rows, inquiry)
-      return false
+      return rows.map(() => doubted)
     }
-    if (count > 0) this.#newestStored = Math.max(this.#newestStored, number)
-    if (count === rows.length) return true
-    const dropped = await this.#lookUp(rows, inquiry)
-    if (dropped.length > 0) await this.#insertDropped(dropped, inquiry, drops)
-    return false
+    if (count > 0) proof.stored(number)
+    if (count === rows.length) {
+      proof.taken(rows.at(-1)!)
+      return rows.map(() => stored)
+    }
+    const inquiry = this.#begin(number)
+    this.#holdDropped(await this.#lookUp(rows, inquiry), inquiry)
+    return fatesOf(rows, inquiry)
   }
 
-  /** Sends rows again that are not there; after some times one by one. */
-  async #insertDropped (rows: readonly OpenRow[], inquiry: Inquiry, drops: number): Promise<void> {
-    this.#parts.counters.rowsDropped += rows.length
-    if (drops >= dropRetries) return await this.#insertEach(rows, inquiry)
-    await pause(drops, dropDelay, this.#parts.clock, this.#parts.stop)
-    if (await this.#insert(rows, inquiry, drops + 1)) end(rows, stored, inquiry)
+  /**
+   * Looks into rows that were refused, dropped, or come from where rows were.
+   * @param rows sorted by key, each key once
+   * @returns the fate of each row, by its place; none is doubted
+   */
+  async inquire (rows: readonly OpenRow[]): Promise<Fate[]> {
+    const inquiry = this.#begin(this.#parts.proof.next)
+    const dropped = await this.#insertEach(rows, inquiry)
+    this.#holdDropped(dropped, inquiry)
+    await this.#askEach(dropped.filter(({ drops }) => drops >= dropsTogether), inquiry)
+    await this.#judge(inquiry)
+    return fatesOf(rows, inquiry)
   }
 
-  /** Sends both halves of rows of which one was refused. */
-  async #halve (rows: readonly OpenRow[], inquiry: Inquiry): Promise<void> {
-    if (rows.length === 1) return await this.#insertEach(rows, inquiry)
+  #begin (firstSent: number): Inquiry {
+    return { fates: new Map(), refusals: [], startedMs: this.#parts.clock.monotonicMs(), firstSent, refused: 0, dropped: 0, failed: 0, held: held('ISO_WRITE_ROW_DROPPED') }
+  }
+
+  /** Inserts rows and finds the fate of each. @returns those that were dropped */
+  async #insertEach (rows: readonly OpenRow[], inquiry: Inquiry): Promise<OpenRow[]> {
+    const { hold, readings, counters, dialect, proof } = this.#parts
+    const number = proof.number(rows)
+    try {
+      const unwritten = await hold.run('rows', async () => {
+        counters.inserts++
+        return await readings.insertEach(rows)
+      }, async () => await proof.othersGo(number))
+      if (unwritten.length < rows.length) proof.stored(number)
+      return await this.#takeAnswer(rows, unwritten, inquiry)
+    } catch (error) {
+      const fault = dialect.faultOf(error)
+      if (fault === null) throw error
+      return await this.#halve(rows, fault, textOf(error), inquiry)
+    }
+  }
+
+  async #takeAnswer (rows: readonly OpenRow[], unwritten: readonly Unwritten[], inquiry: Inquiry): Promise<OpenRow[]> {
+    const silent: OpenRow[] = []
+    const written = new Set(rows)
+    for (const { place, refused } of unwritten) {
+      const row = rows[place]!
+      written.delete(row)
+      if (refused === null) silent.push(row)
+      else this.#askedInVain(row, this.#parts.dialect.faultOf(refused), refused.message, inquiry)
+    }
+    end([...written], stored, inquiry)
+    if (written.size > 0) this.#parts.proof.taken(rows.find(row => written.has(row))!)
+    return await this.#lookUp(silent, inquiry)
+  }
+
+  /** Sends both halves of rows whose statement failed. @returns those that were dropped */
+  async #halve (rows: readonly OpenRow[], fault: Fault, reason: string, inquiry: Inquiry): Promise<OpenRow[]> {
+    if (!isAboutRows(fault)) {
+      inquiry.failed++
+      inquiry.held = held(fault.code, reason)
+    }
+    if (rows.length === 1) {
+      if (isAboutRows(fault)) await this.#insertOne(rows[0]!, inquiry)
+      else this.#askedInVain(rows[0]!, fault, reason, inquiry)
+      return []
+    }
+    const dropped: OpenRow[] = []
     const middle = rows.length >> 1
     for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
       if (this.#isHopeless(inquiry)) end(half, inquiry.held, inquiry)
-      else if (await this.#insert(half, inquiry)) end(half, stored, inquiry)
+      else dropped.push(...await this.#insertEach(half, inquiry))
     }
+    return dropped
   }
 
-  async #insertEach (rows: readonly OpenRow[], inquiry: Inquiry): Promise<void> {
-    const start = rows.length > maxAskedInVain ? Math.floor(Math.random() * rows.length) : 0 // so that over the rounds each is asked
+  async #askEach (rows: readonly OpenRow[], inquiry: Inquiry): Promise<void> {
+    const start = rows.length > maxInVain ? Math.floor(Math.random() * rows.length) : 0 // so that over the rounds each is asked
     for (const row of [...rows.slice(start), ...rows.slice(0, start)]) {
       if (this.#isHopeless(inquiry)) end([row], inquiry.held, inquiry)
       else await this.#insertOne(row, inquiry)
@@ -123,12 +174,13 @@ export class RowTruth {
   }
 
   async #insertOne (row: OpenRow, inquiry: Inquiry): Promise<void> {
-    const { readings, dialect, counters } = this.#parts
-    const number = this.#number([row])
+    const { readings, dialect, counters, proof } = this.#parts
+    const number = proof.number([row])
     try {
       counters.inserts++
       if (await readings.insertOne(row) === 1) {
-        this.#newestStored = Math.max(this.#newestStored, number)
+        proof.stored(number)
+        proof.taken(row)
         return end([row], stored, inquiry)
       }
     } catch (error) {
@@ -144,7 +196,7 @@ export class RowTruth {
   #askedInVain (row: OpenRow, fault: Fault | null, reason: string | undefined, inquiry: Inquiry): void {
     inquiry.held = held(fault?.code ?? 'ISO_WRITE_ROW_DROPPED', reason)
     end([row], inquiry.held, inquiry)
-    if (fault?.kind === 'bad-row' || fault?.kind === 'unknown') {
+    if (fault !== null && isAboutRows(fault)) {
       inquiry.refused++
       inquiry.refusals.push({ row, fault, reason: reason ?? '' })
     } else inquiry.dropped++
@@ -152,6 +204,7 @@ export class RowTruth {
 
   /** Ends the rows that the table has. @returns those that it has not */
   async #lookUp (rows: readonly OpenRow[], inquiry: Inquiry): Promise<OpenRow[]> {
+    if (rows.length === 0) return []
     const { hold, readings, counters } = this.#parts
     const origins = await hold.run('database', async () => {
       counters.lookUps++
@@ -165,29 +218,43 @@ export class RowTruth {
     })
   }
 
+  #holdDropped (rows: readonly OpenRow[], inquiry: Inquiry): void {
+    this.#parts.counters.rowsDropped += rows.length
+    for (const row of rows) row.drops++
+    end(rows, held('ISO_WRITE_ROW_DROPPED'), inquiry)
+  }
+
   /** Buries the refused rows for whose guilt there is proof. */
-  #judge ({ refusals, fates }: Inquiry): void {
+  async #judge ({ refusals, fates, firstSent }: Inquiry): Promise<void> {
+    const { proof } = this.#parts
     for (const { row, fault, reason } of refusals) {
-      const proven = fault.kind === 'bad-row' ? this.#newestStored >= row.firstSent : this.#newestStored > row.firstSent
-      if (proven) fates.set(row, { kind: 'dead', code: fault.code, reason })
+      const proven = fault.kind === 'bad-row' ? proof.since(row.firstSent) || await proof.tableTakes() === true : proof.after(row.firstSent)
+      if (proven) end([row], { kind: 'dead', code: fault.code, reason }, { fates })
     }
+    if (!proof.since(firstSent) && ![...fates.values()].some(isEnd)) await proof.nothingTaken()
   }
 
-  /** Enough rows were asked in vain: because the table drops them, or because it takes nothing at all. */
-  #isHopeless ({ refused, dropped, firstSent }: Inquiry): boolean {
-    return dropped >= maxAskedInVain || (refused + dropped >= maxAskedInVain && this.#newestStored < firstSent)
-  }
-
-  /** The number of the next statement, which carries these rows. */
-  #number (rows: readonly OpenRow[]): number {
-    const number = ++this.#sent
-    for (const row of rows) if (row.firstSent === 0) row.firstSent = number
-    return number
+  /** Enough was asked in vain: because the table drops rows, or because it takes nothing at all. */
+  #isHopeless ({ refused, dropped, failed, firstSent, startedMs }: Inquiry): boolean {
+    if (dropped >= maxInVain || failed >= maxHalvesInVain) return true
+    if (dropped + failed > 0 && this.#parts.clock.monotonicMs() - startedMs > patienceMs) return true
+    return refused + dropped >= maxInVain && !this.#parts.proof.since(firstSent)
   }
 }
 
-function end (rows: readonly OpenRow[], fate: Fate, { fates }: Inquiry): void {
-  for (const row of rows) fates.set(row, fate)
+function isAboutRows ({ kind }: Fault): boolean {
+  return kind === 'bad-row' || kind === 'unknown'
+}
+
+function end (rows: readonly OpenRow[], fate: Fate, { fates }: Pick<Inquiry, 'fates'>): void {
+  for (const row of rows) {
+    fates.set(row, fate)
+    if (isEnd(fate)) row.end = fate
+  }
+}
+
+function fatesOf (rows: readonly OpenRow[], { fates }: Inquiry): Fate[] {
+  return rows.map(row => fates.get(row)!)
 }
 
 function held (code: ErrorCode, reason?: string): Fate {

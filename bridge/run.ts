@@ -6,6 +6,7 @@ import { type Logger } from '../lib/log.ts'
 import { type Counters } from '../schemas/delivery.ts'
 import { noBridgeCounters, type BridgeCause, type BridgeSettings, type BridgeStatus, type LetterNotices } from '../schemas/thread.ts'
 import { type DeviceId } from '../schemas/topics.ts'
+import { Apart } from './apart.ts'
 import { Aside } from './aside.ts'
 import { createBatcher } from './batch.ts'
 import { createBooks } from './books.ts'
@@ -13,12 +14,14 @@ import { runBridge, type BridgeParts } from './bridge.ts'
 import { openDatabase, type Database } from './database.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import { createDevices, type Devices } from './devices.ts'
+import { type Dialect } from './dialect/dialect.ts'
 import { every } from './every.ts'
 import { Hold, retryDelays } from './hold.ts'
 import { migrate } from './migrate.ts'
 import { createPlacements, refreshPlacements, type Placements } from './placements.ts'
 import { Notices } from './notices.ts'
 import { createReadings } from './readings.ts'
+import { Proof } from './proof.ts'
 import { RecentSettlements } from './recent.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
@@ -35,6 +38,8 @@ export interface BridgeRunOptions {
   /** Epoch ms. */
   readonly gatewayStartedAt: number
   readonly databaseUrl: string
+  /** See `DatabaseOptions`. */
+  readonly dialectOf?: (version: string) => Dialect
   readonly settings: BridgeSettings
   /** Is given what senders are to be told of their dead letters. */
   readonly tell: (notices: LetterNotices) => void
@@ -57,7 +62,7 @@ export class BridgeRun {
   readonly tracker: Tracker
   readonly recent: RecentSettlements
   #startCause: BridgeCause | null = null
-  #open: { readonly database: Database, readonly holds: readonly Hold[], readonly window: Window, readonly aside: Aside } | null = null
+  #open: { readonly database: Database, readonly holds: readonly Hold[], readonly parts: BridgeParts, readonly aside: Aside } | null = null
 
   constructor (options: BridgeRunOptions) {
     this.#options = options
@@ -71,16 +76,17 @@ export class BridgeRun {
 
   status (): BridgeStatus {
     const common = { counters: this.#counters, position: this.#options.source.position() }
-    if (this.#open === null) return { ...common, state: 'starting', cause: this.#startCause, database: null, inFlight: 0, aside: 0 }
-    const { database, holds, window, aside } = this.#open
+    if (this.#open === null) return { ...common, state: 'starting', cause: this.#startCause, database: null, inFlight: 0, aside: 0, left: 0 }
+    const { database, holds, parts: { window, proof, apart }, aside } = this.#open
     const held = holds.find(({ cause }) => cause !== null)?.cause ?? null
     return {
       ...common,
-      state: held !== null || aside.full ? 'held' : 'open',
+      state: held !== null || apart.full || (aside.deliveries > 0 && !proof.takes) ? 'held' : 'open',
       cause: held ?? aside.cause,
       database: { kind: database.dialect.name, version: database.version },
       inFlight: window.inFlight,
-      aside: aside.deliveries
+      aside: aside.deliveries,
+      left: apart.leftDevices
     }
   }
 
@@ -101,11 +107,12 @@ export class BridgeRun {
   }
 
   async #connect (stop: AbortSignal): Promise<Database> {
-    const { databaseUrl, settings, clock, log } = this.#options
+    const { databaseUrl, dialectOf, settings, clock, log } = this.#options
     for (let tries = 0; ; tries++) {
       try {
         return await openDatabase({
           url: databaseUrl,
+          dialectOf,
           schema: settings.database.schema,
           statementTimeoutMs: settings.write.statementTimeoutMs,
           poolSize: settings.write.window + 4 // the inserts, and beside them placements, devices, books and one question
@@ -120,30 +127,36 @@ export class BridgeRun {
   }
 
   async #runOn (database: Database, stop: AbortSignal, ready: () => void): Promise<void> {
-    const { clock, log } = this.#options
+    const { settings, clock, log } = this.#options
     const createHold = (name: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: name }), stop, counters: this.#counters })
     const holds = { readings: createHold('readings'), devices: createHold('devices') }
     const placements = createPlacements(database)
-    const parts = this.#partsOn(database, holds, placements, stop)
-    this.#open = { database, holds: Object.values(holds), window: parts.window, aside: parts.aside }
+    const aside = new Aside(settings.write.maxAsideRows, clock)
+    const parts = this.#partsOn(database, holds, placements, aside)
+    this.#open = { database, holds: Object.values(holds), parts, aside }
     await holds.readings.run('database', async () => await migrate(database, log))
     await holds.readings.run('database', async () => await placements.load())
     ready()
     await this.#runBeside(parts, database, placements, stop)
   }
 
-  #partsOn (database: Database, holds: Record<'readings' | 'devices', Hold>, placements: Placements, stop: AbortSignal): BridgeParts {
-    const { source, gatewayId, freshFrom, settings, tell, clock, log } = this.#options
+  #partsOn (database: Database, holds: Record<'readings' | 'devices', Hold>, placements: Placements, aside: Aside): BridgeParts {
+    const { source, gatewayId, gatewayStartedAt, freshFrom, settings, tell, clock, log } = this.#options
     const counters = this.#counters
+    const readings = createReadings(database)
+    const { dialect } = database
+    const window = new Window(settings.write.window)
+    const proof = new Proof({ readings, dialect, clock, room: () => !aside.full })
     return {
       source,
       range: () => ({ from: clock.now() - settings.telemetry.maxAgeMs, to: clock.now() + dayMs }),
-      devices: createDevices({ database, hold: holds.devices, gatewayId, clock }),
+      devices: createDevices({ database, hold: holds.devices, gatewayId, gatewayStartedAt, clock }),
       enrichment: { gatewayId, placements, counters },
       batcher: createBatcher(settings.batch, clock),
-      window: new Window(settings.write.window),
-      truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold: holds.readings, clock, stop, counters }),
-      aside: new Aside(settings.write.maxAsideRows, clock),
+      window,
+      truth: new RowTruth({ readings, dialect, hold: holds.readings, proof, clock, counters }),
+      proof,
+      apart: new Apart({ aside, limits: settings.batch, maxRows: settings.write.maxAsideRows, window, source, clock, log }),
       deadLetters: createDeadLetters({ database, gatewayId, freshFrom, clock, log, counters }),
       notices: new Notices({ maxPerMinute: settings.limits.maxDeadLettersPerMinute, post: tell, clock, counters }),
       tracker: this.tracker,
@@ -175,13 +188,13 @@ export class BridgeRun {
 
   /** Writes who was seen, and once, a while after the gateway's start, who has not come back. */
   #tendDevices (devices: Devices): () => Promise<void> {
-    const { clock, source, gatewayStartedAt } = this.#options
+    const { clock, source } = this.#options
     const sweepAtMs = clock.monotonicMs() + comeBackMs
     let swept = false
     return async () => {
       await devices.flush()
       if (swept || clock.monotonicMs() < sweepAtMs || !source.position().caughtUp) return // who came back may still be in the backlog
-      await devices.sweep(gatewayStartedAt)
+      await devices.sweep()
       swept = true
     }
   }

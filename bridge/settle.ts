@@ -11,10 +11,10 @@ export interface Letter {
   readonly rejection: Rejection
 }
 
-/** A delivery that has no end yet: a row of it is held. */
+/** A delivery that has no end yet. `cause`: why a row of it is held; null when it has to be looked into first. */
 export interface Held {
   readonly item: Placed
-  readonly cause: BridgeCause
+  readonly cause: BridgeCause | null
 }
 
 /** What the fates of a batch's rows mean for its deliveries. */
@@ -75,6 +75,7 @@ function settleItem (item: Placed, fates: readonly Fate[], first: number, { sett
       case 'duplicate': duplicate++; break
       case 'dead': (dead ??= []).push({ row: rows[n]!, fate }); break
       case 'held': held.push({ item, cause: fate.cause }); return
+      case 'doubted': held.push({ item, cause: null }); return
       default: fate satisfies never
     }
   }

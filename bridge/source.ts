@@ -15,6 +15,10 @@ export interface Source {
    * Waits while there is nothing; between two chunks other work of the thread goes on.
    */
   read (signal: AbortSignal, demand: Demand): AsyncIterable<readonly Delivery[]>
+  /** Goes on to read from this number, which it has passed: what is not settled is given again. To be called while a chunk is in hand. */
+  readFrom (number: number): void
+  /** The reader wants to be called now. */
+  wake (): void
   /** Resolves when it is durable (inbox: removal and counters, in one transaction). */
   settle (settled: readonly Settled[]): Promise<void>
   /** Number of the next delivery to be read, and whether all that was there when it last looked has been read. */

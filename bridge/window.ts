@@ -10,6 +10,7 @@ export class Window {
     this.#max = max
   }
 
+  get max (): number { return this.#max }
   get inFlight (): number { return this.#inFlight }
 
   /**
@@ -21,6 +22,14 @@ export class Window {
     while (this.#inFlight >= this.#size) await this.#taskEnd()
     this.#inFlight++
     void this.#run(task)
+  }
+
+  /** As `enter`, but resolves when the task has ended, also when it failed. */
+  async run (task: () => Promise<void>): Promise<void> {
+    let end = (): void => {}
+    const ended = new Promise<void>(resolve => { end = resolve })
+    await this.enter(async () => await task().finally(end))
+    await ended
   }
 
   /** Resolves when no task runs. Throws as `enter` does. */

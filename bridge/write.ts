@@ -2,19 +2,25 @@ import { compareKeys } from '../schemas/row.ts'
 import { type OpenRow, type Placed } from './enrich.ts'
 import { duplicate, type Fate } from './fate.ts'
 
-/** Finds the fate of rows that are sorted by key, each key once; see row-truth.ts. */
-export interface RowJudge {
-  find (rows: readonly OpenRow[]): Promise<Fate[]>
-}
+/** Sends rows that are sorted by key, each key once, and resolves with the fate of each; see row-truth.ts. */
+export type RowWriter = (rows: readonly OpenRow[]) => Promise<Fate[]>
 
 /**
- * Writes the rows of a batch of deliveries.
+ * Writes the rows of a batch of deliveries that have no end yet.
  * @returns one fate a row, in the order of the items and of the rows in each; waits while the database is held
  */
-export async function write (items: readonly Placed[], truth: RowJudge): Promise<Fate[]> {
-  const rows = rowsOf(items)
-  if (rows.length === 0) return []
-  // in the order of keys: two inserts with common keys in opposite orders deadlock
+export async function write (items: readonly Placed[], send: RowWriter): Promise<Fate[]> {
+  const all = rowsOf(items)
+  const rows = all.filter(({ end }) => end === null)
+  if (rows.length === 0) return all.map(({ end }) => end!)
+  const fates = await sendSorted(rows, send)
+  if (rows.length === all.length) return fates
+  let next = 0
+  return all.map(({ end }) => end ?? fates[next++]!)
+}
+
+/** In the order of keys: two inserts with common keys in opposite orders deadlock. */
+async function sendSorted (rows: readonly OpenRow[], send: RowWriter): Promise<Fate[]> {
   const order = Uint32Array.from(rows.keys()).sort((a, b) => compareKeys(rows[a]!, rows[b]!) || a - b)
   const firsts: OpenRow[] = []
   const place = new Uint32Array(rows.length) // where among `firsts` the row's key stands
@@ -24,7 +30,7 @@ export async function write (items: readonly Placed[], truth: RowJudge): Promise
     if (last === undefined || compareKeys(last, row) !== 0) firsts.push(row)
     place[n] = firsts.length - 1
   }
-  const fates = await truth.find(firsts)
+  const fates = await send(firsts)
   return rows.map((row, n) => {
     const fate = fates[place[n]!]!
     return firsts[place[n]!] === row ? fate : fateOfRepeat(fate)

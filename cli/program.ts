@@ -27,6 +27,7 @@ export function createProgram (): Command {
     .description('An MQTT gateway that a person can trust with sensor data: acknowledged means on disk, stored means the database said so.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print the help of a command')
+    .configureHelp({ subcommandTerm: command => command.name() }) // their arguments stand in their own help, and here there is room for the words
     .addHelpText('after', help)
   const commands = [
     gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),

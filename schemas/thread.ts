@@ -78,9 +78,10 @@ export interface BridgeStatus {
   readonly cause: BridgeCause | null
   readonly database: { readonly kind: 'crate' | 'postgres', readonly version: string } | null
   readonly counters: BridgeCounters
-  /** Batches being written, and deliveries set aside until the database takes their rows. */
+  /** Batches being written, deliveries set aside until the database takes their rows, and devices whose deliveries stay in the inbox for want of room there. */
   readonly inFlight: number
   readonly aside: number
+  readonly left: number
   /** Number of the next delivery to be read, and whether all that was in the inbox then has been read. */
   readonly position: { readonly next: number, readonly caughtUp: boolean }
 }

@@ -35,6 +35,7 @@ export const crate: Dialect = {
   lookUp: readings => `SELECT k.place, r.gateway, r.delivery FROM ${lookedUpKeys}
     JOIN ${readings} AS r ON r.device_id = k.device_id AND r.ts = k.ts AND r.boot = k.boot AND r.seq = k.seq
     WHERE r.ts BETWEEN $6::timestamptz AND $7::timestamptz AND r.ts = ANY($3::timestamptz[]) AND r.device_id = ANY($2::text[])`,
+  insertEach: { names: 'written', text: insert => `${insert} RETURNING delivery, seq` },
   faultOf: (error): Fault | null => {
     const byText = codeOf(error) === 'XX000' ? findFault(texts, textOf(error)) : null
     return byText ?? connectionFault(error) ?? findFault(sqlStates, codeOf(error))

@@ -12,6 +12,16 @@ export interface Fault {
   readonly code: ErrorCode
 }
 
+/**
+ * An insert of many rows that names rows by `delivery, seq`. `written`: those that it wrote. `unwritten`: those that it did not, with `code` and `reason`
+ * where they were refused, and one without a delivery whose `seq` is the number of those that were written. Each database tells what costs it least.
+ */
+export interface InsertEach {
+  readonly names: 'written' | 'unwritten'
+  /** @param insert the plain insert of the same rows; @param arrays the columns' values, `$1::text[]` and so on */
+  text (insert: string, readings: string, columns: readonly string[], arrays: readonly string[]): string
+}
+
 /** What differs between the databases. Everything else is one text of SQL for both. */
 export interface Dialect {
   readonly name: 'crate' | 'postgres'
@@ -29,6 +39,7 @@ export interface Dialect {
    * Parameters: $1 places, $2..$5 the key's columns as arrays, $6 and $7 the least and the greatest ts.
    */
   lookUp (readings: string): string
+  readonly insertEach: InsertEach
   /** What an error means; null when it did not come from the database or the way to it, and is a bug. */
   faultOf (error: unknown): Fault | null
 }

@@ -1,4 +1,4 @@
-import { codeOf } from '../../lib/errors.ts'
+import { codeOf, textOf } from '../../lib/errors.ts'
 import { connectionFault, findFault, lookedUpKeys, type Dialect, type Fault, type FaultTable } from './dialect.ts'
 
 /** By SQLSTATE (PostgreSQL documentation, appendix A). */
@@ -15,6 +15,11 @@ const sqlStates: FaultTable = [
   [/^[0-9A-Z]{5}$/, 'unknown', 'ISO_WRITE_ROW_REFUSED']
 ]
 
+/** What a SQLSTATE calls the row's fault and is the set-up's: somebody has partitioned the table, and the row's partition is not there. */
+const texts: FaultTable = [
+  [/^no partition of relation/, 'config', 'ISO_DATABASE_TABLES']
+]
+
 export const postgres: Dialect = {
   name: 'postgres',
   defaultSchema: 'public',
@@ -26,5 +31,11 @@ export const postgres: Dialect = {
   lookUp: readings => `SELECT k.place, r.gateway, r.delivery FROM ${lookedUpKeys} CROSS JOIN LATERAL (
     SELECT gateway, delivery FROM ${readings} AS r WHERE r.device_id = k.device_id AND r.ts = k.ts AND r.boot = k.boot AND r.seq = k.seq
       AND r.ts BETWEEN $6::timestamptz AND $7::timestamptz LIMIT 1) AS r`,
-  faultOf: (error): Fault | null => connectionFault(error) ?? findFault(sqlStates, codeOf(error))
+  // schemas/sql/postgres/07-insert-readings.sql
+  insertEach: {
+    names: 'unwritten',
+    text: (_, readings, columns, arrays) => `SELECT of_delivery AS delivery, of_seq AS seq, code, reason
+      FROM ${readings.replace(/readings$/, 'insert_readings')} (${columns.map((name, n) => `${name} => ${arrays[n]}`).join(', ')})`
+  },
+  faultOf: (error): Fault | null => connectionFault(error) ?? findFault(texts, textOf(error)) ?? findFault(sqlStates, codeOf(error))
 }

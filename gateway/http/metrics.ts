@@ -124,6 +124,7 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
   define.counter('isobar_bridge_held_rows_total', 'Rows set aside until the database takes them; each time counts.', () => counters().rowsHeld)
   define.gauge('isobar_bridge_inflight_batches', 'Batches being written.', () => bridge.status?.inFlight ?? 0)
   define.gauge('isobar_bridge_aside_deliveries', 'Deliveries set aside.', () => bridge.status?.aside ?? 0)
+  define.gauge('isobar_bridge_left_devices', 'Devices whose deliveries stay in the inbox until there is room for more of them aside.', () => bridge.status?.left ?? 0)
 }
 
 function storedMetrics (define: Define, { bridge, stored }: MetricsParts): void {

@@ -6,7 +6,8 @@ export type SentRow = Readonly<Record<string, string | null>>
 
 /**
  * All that a client sends up to one Sync (or one simple Query): a statement with its parameters. `rows` are those of an
- * `INSERT … (columns) … unnest(…)` or of a single-row `INSERT … VALUES`; empty for every other statement.
+ * `INSERT … (columns) … unnest(…)`, of a call of a function `insert_<table> (column => $1::type[], …)`, or of a single-row `INSERT … VALUES`; empty for
+ * every other statement.
  */
 export interface Request {
   readonly frames: readonly Frame[]
@@ -41,12 +42,23 @@ function describe (frames: readonly Frame[], textOf: (statement: string) => stri
   const bind = frames.find(frame => frame.type === 'B')
   const parse = frames.find(frame => frame.type === 'P')
   const sql = bind !== undefined ? textOf(readBind(bind.bytes).statement) : parse !== undefined ? readParse(parse.bytes).sql : ''
-  const [, table, columnList] = /^\s*INSERT\s+INTO\s+([\w."]+)\s*\(([^)]*)\)/i.exec(sql) ?? []
-  if (bind === undefined || table === undefined || columnList === undefined) return { frames, sql, kind: 'other', table: '', rows: [] }
-  const columns = columnList.split(',').map(name => name.trim().replaceAll('"', ''))
-  const kind = /unnest\s*\(/i.test(sql) ? 'bulk insert' : 'single insert'
+  const insert = readInsert(sql)
+  if (bind === undefined || insert === null) return { frames, sql, kind: 'other', table: '', rows: [] }
+  const { kind, table, columns } = insert
   const parameters = readBind(bind.bytes).parameters.map(value => value?.toString('utf8') ?? null)
-  return { frames, sql, kind, table: table.split('.').at(-1)!.replaceAll('"', ''), rows: kind === 'single insert' ? [rowOf(columns, parameters)] : bulkRows(columns, parameters) }
+  return { frames, sql, kind, table, rows: kind === 'single insert' ? [rowOf(columns, parameters)] : bulkRows(columns, parameters) }
+}
+
+function readInsert (sql: string): Pick<Request, 'table'> & { readonly kind: 'bulk insert' | 'single insert', readonly columns: readonly string[] } | null {
+  const [, called, named] = /\bFROM\s+(?:[\w"]+\.)?insert_(\w+)\s*\(([^()]*=>[^()]*)\)/i.exec(sql) ?? []
+  if (called !== undefined) return { kind: 'bulk insert', table: called, columns: named!.split(',').map(argument => argument.split('=>')[0]!.trim()) }
+  const [, table, columns] = /^\s*INSERT\s+INTO\s+([\w."]+)\s*\(([^)]*)\)/i.exec(sql) ?? []
+  if (table === undefined) return null
+  return {
+    kind: /unnest\s*\(/i.test(sql) ? 'bulk insert' : 'single insert',
+    table: table.split('.').at(-1)!.replaceAll('"', ''),
+    columns: columns!.split(',').map(name => name.trim().replaceAll('"', ''))
+  }
 }
 
 function bulkRows (columns: readonly string[], parameters: ReadonlyArray<string | null>): SentRow[] {

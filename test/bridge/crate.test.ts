@@ -2,15 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDatabase, type Database } from '../../bridge/database.ts'
-import { Hold } from '../../bridge/hold.ts'
 import { migrate } from '../../bridge/migrate.ts'
-import { createReadings } from '../../bridge/readings.ts'
-import { RowTruth } from '../../bridge/row-truth.ts'
 import { environment } from '../../lib/config.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { packageRoot } from '../../lib/package.ts'
 import { openRow, openRows, openTestSchema, select } from '../helpers/bridge.ts'
+import { openTestTruth, type TestTruth } from '../helpers/row-truth.ts'
 import { tableSuite } from '../helpers/table-suite.ts'
 
 const url = environment().ISOBAR_TEST_CRATE_URL
@@ -41,63 +39,55 @@ t.test('on a real CrateDB', { skip: url === undefined && 'ISOBAR_TEST_CRATE_URL 
   })
 
   t.test('row truth', async t => {
-    interface TestTruth { readonly truth: RowTruth, readonly database: Database, readonly hold: Hold }
-    const openTruth = async (t: Test): Promise<TestTruth> => {
-      const database = await open(t)
-      const { signal: stop } = new AbortController()
-      const counters = { inserts: 0, lookUps: 0, rowsDropped: 0, retries: 0 }
-      const hold = new Hold({ dialect: database.dialect, clock: realClock, log, stop, counters })
-      return { database, hold, truth: new RowTruth({ readings: createReadings(database), dialect: database.dialect, hold, clock: realClock, stop, counters }) }
-    }
-    const kinds = async (truth: RowTruth, rows: ReturnType<typeof openRows>): Promise<string[]> => (await truth.find(rows)).map(({ kind }) => kind)
+    const openTruth = async (t: Test): Promise<TestTruth> => await openTestTruth(t, url!)
 
     t.test('new rows are stored, repeats of another delivery are duplicates, of the same one stored', async t => {
-      const { truth } = await openTruth(t)
-      t.strictSame(await kinds(truth, openRows(3)), ['stored', 'stored', 'stored'])
-      t.strictSame(await kinds(truth, openRows(4)), ['stored', 'stored', 'stored', 'stored'])
-      t.strictSame(await kinds(truth, openRows(5, { delivery: 2 })), ['duplicate', 'duplicate', 'duplicate', 'duplicate', 'stored'])
+      const { kinds } = await openTruth(t)
+      t.strictSame(await kinds(openRows(3)), ['stored', 'stored', 'stored'])
+      t.strictSame(await kinds(openRows(4)), ['stored', 'stored', 'stored', 'stored'])
+      t.strictSame(await kinds(openRows(5, { delivery: 2 })), ['duplicate', 'duplicate', 'duplicate', 'duplicate', 'stored'])
     })
 
     t.test('a row that a CHECK refuses is dropped in silence; it is dead with the reason, its neighbours are stored', async t => {
-      const { truth, database } = await openTruth(t)
+      const { find, database } = await openTruth(t)
       await refuseUnless(database, 'temperature_c < 100')
       const rows = openRows(5).map((row, n) => n === 3 ? { ...row, temperatureC: 101 } : row)
-      const fates = await truth.find(rows)
+      const fates = await find(rows)
       t.strictSame(fates.map(({ kind }) => kind), ['stored', 'stored', 'stored', 'dead', 'stored'])
       t.match(fates[3], { code: 'ISO_WRITE_ROW_REFUSED', reason: /Failed CONSTRAINT sane/ })
       t.strictSame(await select(database, 'readings', 'seq', 'ORDER BY seq'), [{ seq: 0 }, { seq: 1 }, { seq: 2 }, { seq: 4 }])
     })
 
     t.test('rows that a CHECK refuses while no other is taken are held', async t => {
-      const { truth, database } = await openTruth(t)
+      const { kinds, database } = await openTruth(t)
       await refuseUnless(database, 'temperature_c < 0')
-      t.strictSame(await kinds(truth, openRows(3)), ['held', 'held', 'held'])
+      t.strictSame(await kinds(openRows(3)), ['held', 'held', 'held'])
     })
 
     t.test('rows for a read-only partition are held with the cause; those of another month are stored', async t => {
-      const { truth, database } = await openTruth(t)
+      const { find, kinds, database } = await openTruth(t)
       const lastMonth = openRow({ ts: openRow().ts - 40 * 86_400_000 })
-      await truth.find([{ ...lastMonth, seq: 99 }])
+      await find([{ ...lastMonth, seq: 99 }])
       await database.query(`ALTER TABLE ${database.table('readings')} PARTITION (month = ${monthOf(lastMonth.ts)}) SET ("blocks.read_only_allow_delete" = true)`)
-      const fates = await truth.find([lastMonth, ...openRows(3)])
+      const fates = await find([lastMonth, ...openRows(3)])
       t.match(fates, [{ kind: 'held', cause: { code: 'ISO_DATABASE_READ_ONLY' } }, { kind: 'stored' }, { kind: 'stored' }, { kind: 'stored' }])
       await database.query(`ALTER TABLE ${database.table('readings')} PARTITION (month = ${monthOf(lastMonth.ts)}) RESET ("blocks.read_only_allow_delete")`)
-      t.strictSame(await kinds(truth, [lastMonth]), ['stored'])
+      t.strictSame(await kinds([lastMonth]), ['stored'])
     })
 
     t.test('rows for a closed partition are dropped without any reason: they are held', async t => {
-      const { truth, database } = await openTruth(t)
-      await truth.find(openRows(1))
+      const { find, kinds, database } = await openTruth(t)
+      await find(openRows(1))
       await database.query(`ALTER TABLE ${database.table('readings')} PARTITION (month = ${monthOf(openRow().ts)}) CLOSE`)
-      t.match(await truth.find(openRows(2, { seq: 10 })), [{ kind: 'held', cause: { code: 'ISO_WRITE_ROW_DROPPED' } }, { kind: 'held' }])
+      t.match(await find(openRows(2, { seq: 10 })), [{ kind: 'held', cause: { code: 'ISO_WRITE_ROW_DROPPED' } }, { kind: 'held' }])
       await database.query(`ALTER TABLE ${database.table('readings')} PARTITION (month = ${monthOf(openRow().ts)}) OPEN`)
-      t.strictSame(await kinds(truth, openRows(2, { seq: 10 })), ['stored', 'stored'])
+      t.strictSame(await kinds(openRows(2, { seq: 10 })), ['stored', 'stored'])
     })
 
     t.test('a dropped table holds with its name, and the rows are stored when it is made again', async t => {
-      const { truth, database, hold } = await openTruth(t)
+      const { find, database, hold } = await openTruth(t)
       await database.query(`DROP TABLE ${database.table('readings')}`)
-      const finding = truth.find(openRows(3))
+      const finding = find(openRows(3))
       while (hold.cause === null) await realClock.sleep(10)
       t.equal(hold.cause.code, 'ISO_DATABASE_TABLES')
       await migrate(database, log)
@@ -105,10 +95,10 @@ t.test('on a real CrateDB', { skip: url === undefined && 'ISOBAR_TEST_CRATE_URL 
     })
 
     t.test('a write-blocked table holds', async t => {
-      const { truth, database, hold } = await openTruth(t)
-      await truth.find(openRows(1))
+      const { find, database, hold } = await openTruth(t)
+      await find(openRows(1))
       await database.query(`ALTER TABLE ${database.table('readings')} SET ("blocks.write" = true)`)
-      const finding = truth.find(openRows(3))
+      const finding = find(openRows(3))
       while (hold.cause === null) await realClock.sleep(10)
       t.equal(hold.cause.code, 'ISO_DATABASE_READ_ONLY')
       await database.query(`ALTER TABLE ${database.table('readings')} SET ("blocks.write" = false)`)

@@ -1,32 +1,30 @@
 import t from 'tap'
 import { type OpenRow } from '../../bridge/enrich.ts'
-import { stored, type Fate } from '../../bridge/fate.ts'
+import { duplicate, stored, type End, type Fate } from '../../bridge/fate.ts'
 import { write } from '../../bridge/write.ts'
 import { openRow, placedOf, teleDelivery } from '../helpers/bridge.ts'
 
-const dead: Fate = { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: 'no' }
+const dead: End = { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: 'no' }
 const held: Fate = { kind: 'held', cause: { code: 'ISO_WRITE_ROW_DROPPED', message: 'no' } }
 const item = (...rows: OpenRow[]) => placedOf(teleDelivery(), rows)
 
 t.test('rows are sent in the order of their keys, each key once', async t => {
   const rows = [openRow({ deviceId: 'dev-2' }), openRow({ seq: 1 }), openRow({ seq: 0 }), openRow({ seq: 1, delivery: 2 }), openRow({ seq: 0, boot: 6 })]
-  await write([item(...rows.slice(0, 2)), item(...rows.slice(2))], {
-    find: async sent => {
-      t.strictSame(sent, [rows[4], rows[2], rows[1], rows[0]])
-      return sent.map(() => stored)
-    }
+  await write([item(...rows.slice(0, 2)), item(...rows.slice(2))], async sent => {
+    t.strictSame(sent, [rows[4], rows[2], rows[1], rows[0]])
+    return sent.map(() => stored)
   })
 })
 
 t.test('the fates come back in the order of the rows', async t => {
   const rows = [openRow({ seq: 2 }), openRow({ seq: 0 }), openRow({ seq: 1 })]
-  const fates = await write([item(...rows)], { find: async sent => sent.map(({ seq }) => ({ kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: String(seq) })) })
+  const fates = await write([item(...rows)], async sent => sent.map(({ seq }) => ({ kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: String(seq) })))
   t.match(fates, [{ reason: '2' }, { reason: '0' }, { reason: '1' }])
 })
 
 t.test('of two equal rows the later shares the end of the first: stored makes it a duplicate', async t => {
   const twice = [item(openRow({ delivery: 1 })), item(openRow({ delivery: 2 }))]
-  const fatesFor = async (fate: Fate): Promise<string[]> => (await write(twice, { find: async sent => sent.map(() => fate) })).map(({ kind }) => kind)
+  const fatesFor = async (fate: Fate): Promise<string[]> => (await write(twice, async sent => sent.map(() => fate))).map(({ kind }) => kind)
   t.strictSame(await fatesFor(stored), ['stored', 'duplicate'])
   t.strictSame(await fatesFor({ kind: 'duplicate' }), ['duplicate', 'duplicate'])
   t.strictSame(await fatesFor(dead), ['dead', 'dead'])
@@ -34,5 +32,15 @@ t.test('of two equal rows the later shares the end of the first: stored makes it
 })
 
 t.test('without rows nothing is sent', async t => {
-  t.strictSame(await write([item()], { find: async () => { throw new Error('sent') } }), [])
+  t.strictSame(await write([item()], async () => { throw new Error('sent') }), [])
+})
+
+t.test('rows that have their end are not sent again, and keep it', async t => {
+  const rows = [openRow({ seq: 0 }), openRow({ seq: 1, end: stored }), openRow({ seq: 2 }), openRow({ seq: 3, end: duplicate })]
+  const fates = await write([item(...rows)], async sent => {
+    t.strictSame(sent.map(({ seq }) => seq), [0, 2])
+    return [dead, held]
+  })
+  t.strictSame(fates, [dead, stored, held, duplicate])
+  t.strictSame(await write([item(...rows.filter(({ end }) => end !== null))], async () => { throw new Error('sent') }), [stored, duplicate])
 })

@@ -3,6 +3,7 @@ import t from 'tap'
 import { decodeBirth } from '../../schemas/birth.ts'
 import { letterNoticeSchema } from '../../schemas/dead-letter.ts'
 import { encodeMirror } from '../../schemas/mirror.ts'
+import { storedSchema } from '../../schemas/stored.ts'
 import { gatewayStatusSchema } from '../../schemas/status.ts'
 import { telemetryRules } from '../../schemas/telemetry-decode.ts'
 import { Topics, type DeviceId } from '../../schemas/topics.ts'
@@ -33,5 +34,6 @@ t.test('the JSON of docs/WIRE.md is what the code writes and takes', async t => 
   t.match(decodeBirth(Buffer.from(jsonUnder('Birth'))), { ok: true }, 'the birth')
   t.equal(jsonUnder('Mirror'), encodeMirror('bench-1' as DeviceId, golden[0]!.telemetry), 'the mirror of the golden bytes')
   t.same([...TypeCompiler.Compile(gatewayStatusSchema).Errors(JSON.parse(jsonUnder('Status')))], [], 'the status')
+  t.same([...TypeCompiler.Compile(storedSchema).Errors(JSON.parse(jsonUnder('Stored')))], [], 'the stored ranges')
   t.same([...TypeCompiler.Compile(letterNoticeSchema).Errors(JSON.parse(jsonUnder('Error')))], [], 'the error')
 })

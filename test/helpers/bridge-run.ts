@@ -1,5 +1,6 @@
 import { type Test } from 'tap'
 import { openDatabase, type Database } from '../../bridge/database.ts'
+import { type Dialect } from '../../bridge/dialect/dialect.ts'
 import { InboxSource } from '../../bridge/inbox-source.ts'
 import { BridgeRun } from '../../bridge/run.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
@@ -38,10 +39,11 @@ export interface TestBridgeOver extends Partial<BridgeSettings['write'] & Bridge
   readonly limits?: Partial<Settings['limits']>
   /** ISOBAR_MAX_AGE, in ms. */
   readonly maxReadingAgeMs?: number
+  readonly dialectOf?: () => Dialect
 }
 
 /** @param url of a database; each bridge has a schema of its own in it */
-export async function openTestBridge (t: Test, url: string, { refusing = false, limits = {}, maxReadingAgeMs = 400 * 86_400_000, ...over }: TestBridgeOver = {}): Promise<TestBridge> {
+export async function openTestBridge (t: Test, url: string, { refusing = false, limits = {}, maxReadingAgeMs = 400 * 86_400_000, dialectOf, ...over }: TestBridgeOver = {}): Promise<TestBridge> {
   const dir = testInboxDir(t)
   const inbox = await openTestInbox(t, { dir })
   const proxy = await FaultyDatabase.open(url)
@@ -73,7 +75,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
       }
     })
     inbox.onAppended(() => source.appended())
-    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, settings, tell, clock: realClock, log: createLog('silent') })
+    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock: realClock, log: createLog('silent') })
     return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
   }
   let running = start()

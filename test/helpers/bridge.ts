@@ -30,7 +30,9 @@ export function openRow ({ deviceId = 'dev-1', seq = 0, ...over }: RowOver = {})
     altitudeM: null,
     gateway: 'test-00000001',
     delivery: 1,
+    end: null,
     firstSent: 0,
+    drops: 0,
     ...over
   }
 }

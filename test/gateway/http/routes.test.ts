@@ -45,7 +45,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
     },
     broker: () => ({ ...createStats(), acknowledged: 42, closed: { ...createStats().closed, packetSize: 3 } }),
-    bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
+    bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
     stored: { forgotten: 3 },
     ready: () => false,
     now: () => 3_500
