@@ -39,6 +39,8 @@ interface Note {
   lastBoot: number | null
   state: DeviceState | null
   stateAt: number | null
+  /** When it said `online` last. */
+  onlineAt: number | null
   birth: Birth | null
 }
 
@@ -63,6 +65,13 @@ export function createDevices ({ database, hold, gatewayId, gatewayStartedAt, cl
     if (notes.size === 0) return
     const written = notes
     notes = new Map()
+    // who came and went meanwhile has come first: else its offline would not count where the table says that another gateway has it
+    const came = [...written].filter(([, { state, onlineAt }]) => state === 'offline' && onlineAt !== null)
+    if (came.length > 0) await upsertNotes(new Map(came.map(([deviceId, note]) => [deviceId, { ...note, state: 'online', stateAt: note.onlineAt }])))
+    await upsertNotes(written)
+  }
+
+  async function upsertNotes (written: ReadonlyMap<DeviceId, Note>): Promise<void> {
     const values = valuesOf(written, gatewayId)
     await hold.run('database', async () => await database.query(upsert, values))
   }
@@ -72,13 +81,14 @@ export function createDevices ({ database, hold, gatewayId, gatewayStartedAt, cl
       const { deviceId, receivedAt } = delivery
       if (state === null && birth === null && !notes.has(deviceId) && !isStale(deviceId, receivedAt)) return
       let note = notes.get(deviceId)
-      if (note === undefined) notes.set(deviceId, note = { firstSeen: receivedAt, lastSeen: receivedAt, lastBoot: null, state: null, stateAt: null, birth: null })
+      if (note === undefined) notes.set(deviceId, note = { firstSeen: receivedAt, lastSeen: receivedAt, lastBoot: null, state: null, stateAt: null, onlineAt: null, birth: null })
       note.lastSeen = receivedAt
       note.lastBoot = birth?.boot ?? telemetry?.boot ?? note.lastBoot
       note.birth = birth ?? note.birth
       if (state !== null) {
         note.state = state
         note.stateAt = receivedAt
+        if (state === 'online') note.onlineAt = receivedAt
       }
     },
     flush: async () => {

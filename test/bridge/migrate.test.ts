@@ -2,10 +2,19 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { createBooks } from '../../bridge/books.ts'
 import { openDatabase, type Database } from '../../bridge/database.ts'
+import { createDeadLetters } from '../../bridge/dead-letters.ts'
+import { createDevices } from '../../bridge/devices.ts'
+import { Hold } from '../../bridge/hold.ts'
 import { migrate, schemaVersion } from '../../bridge/migrate.ts'
+import { createPlacements } from '../../bridge/placements.ts'
+import { createReadings } from '../../bridge/readings.ts'
+import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { packageRoot } from '../../lib/package.ts'
+import { type DeviceId } from '../../schemas/topics.ts'
+import { openRow, openRows, rawDelivery, teleDelivery, testNow } from '../helpers/bridge.ts'
 import { openTestDatabase } from '../helpers/database.ts'
 import { createTestLog } from '../helpers/log.ts'
 
@@ -89,6 +98,49 @@ t.test('migrations on PostgreSQL', async t => {
     await database.query(`DROP VIEW ${database.table('gaps')}`)
     await migrate(database, log)
     t.strictSame(await relations(database, 'VIEW'), views.filter(view => view !== 'gaps'))
+  })
+
+  t.test('an older gateway goes on writing to a database of a newer version', async t => {
+    const database = await open(t)
+    await migrate(database, log)
+    // what a newer version may do: it only adds
+    for (const table of ['readings', 'devices', 'dead_letters', 'books', 'placements']) await database.query(`ALTER TABLE ${database.table(table)} ADD COLUMN newer double precision`)
+    await database.query(`CREATE TABLE ${database.table('alarms')} (id text PRIMARY KEY)`)
+    await database.query(`DROP VIEW ${database.table('books_total')}`)
+    await database.query(`CREATE VIEW ${database.table('books_total')} AS SELECT device_id, sum(received)::bigint AS received, max(newer) AS newer FROM ${database.table('books')} GROUP BY device_id`)
+    await database.query(`INSERT INTO ${database.table('schema_version')} VALUES (${schemaVersion + 1}, '99.0.0', now())`)
+    await migrate(database, log)
+
+    t.equal(await createReadings(database).insert(openRows(3)), 3)
+    t.equal(await createReadings(database).insertOne(openRow({ seq: 3 })), 1)
+    t.match(await createReadings(database).lookUp([openRow({ seq: 3 })]), [{ delivery: 1 }])
+    const hold = new Hold({ dialect: database.dialect, clock: realClock, log, stop: new AbortController().signal, counters: { retries: 0 } })
+    const devices = createDevices({ database, hold, gatewayId: 'old-00000001', gatewayStartedAt: testNow, clock: realClock })
+    devices.note({ delivery: teleDelivery(), telemetry: null, state: 'online', birth: null, rejection: null })
+    await devices.flush()
+    await devices.sweep()
+    const letters = createDeadLetters({ database, gatewayId: 'old-00000001', clock: realClock, log, counters: { deadLetters: 0, lettersReplayed: 0 } })
+    t.equal(await letters.keep([{ delivery: rawDelivery(), rejection: { stage: 'decode', code: 'ISO_TELEMETRY_CBOR', reason: 'x', readings: 1, seqs: [] } }], []), null)
+    const counters = { received: 4, stored: 4, duplicate: 0, dead: 0, pending: 0, lastBoot: 7, lastSeq: 3 }
+    await createBooks({ database, counters: () => [['dev-1' as DeviceId, counters]], gatewayId: 'old-00000001', clock: realClock, log }).write()
+    await createPlacements(database).load()
+    for (const table of ['readings', 'devices', 'dead_letters', 'books']) t.ok((await database.query(`SELECT * FROM ${database.table(table)}`)).rowCount > 0, table)
+    t.match((await database.query(`SELECT max(version) AS version FROM ${database.table('schema_version')}`)).rows, [{ version: schemaVersion + 1 }], 'and says nothing of its own version')
+  })
+
+  t.test('several that bring an older version up to this one at the same time do no harm, and rows stay', async t => {
+    const first = await open(t, { schema: 'migrate_upgrade' })
+    await migrate(first, log)
+    await first.query(`UPDATE ${first.table('schema_version')} SET version = 0`)
+    await first.query(`DROP VIEW ${first.table('gaps')}`)
+    await first.query(`DROP TABLE ${first.table('books')} CASCADE`)
+    await createReadings(first).insert(openRows(3))
+    const logs = Array.from({ length: 4 }, () => createTestLog())
+    await Promise.all(logs.map(async ({ log }) => await migrate(await open(t, { schema: 'migrate_upgrade' }), log)))
+    t.equal(logs.flatMap(({ lines }) => lines).length, 1, 'one of them did it')
+    t.strictSame(await relations(first, 'BASE TABLE'), tables)
+    t.strictSame(await relations(first, 'VIEW'), views)
+    t.equal((await first.query(`SELECT * FROM ${first.table('readings')}`)).rowCount, 3)
   })
 
   t.test('a user without the right to make tables may run on tables that are there', async t => {

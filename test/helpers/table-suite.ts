@@ -168,9 +168,9 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
 
   t.test('devices', async t => {
     const database = await open(t)
-    const openDevices = (over: { gatewayId?: string } = {}): { devices: Devices, clock: ReturnType<typeof createTestClock> } => {
+    const openDevices = (over: { gatewayId?: string, gatewayStartedAt?: number } = {}): { devices: Devices, clock: ReturnType<typeof createTestClock> } => {
       const clock = createTestClock()
-      return { devices: createDevices({ database, hold: holdOf(database), gatewayId, clock, ...over }), clock }
+      return { devices: createDevices({ database, hold: holdOf(database), gatewayId, gatewayStartedAt: testNow - 86_400_000, clock, ...over }), clock }
     }
     const said = (over: DeliveryOver, what: Partial<Decoded> = {}): Decoded => ({ delivery: teleDelivery(over), telemetry: null, state: null, birth: null, rejection: null, ...what })
     const device = async (id: string): Promise<unknown> => (await select(database, 'devices', '*', `WHERE device_id = '${id}'`))[0]
@@ -229,14 +229,44 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
     })
 
     t.test('who has not come back since the gateway started is offline; devices of other gateways are not', async t => {
-      const { devices } = openDevices({ gatewayId: 'sweep-00000003' })
+      const { devices } = openDevices({ gatewayId: 'sweep-00000003', gatewayStartedAt: testNow + 10 })
       const other = openDevices({ gatewayId: 'sweep-00000004' }).devices
       await tell(devices, said({ deviceId: 'f', receivedAt: testNow }, { state: 'online' }), said({ deviceId: 'g', receivedAt: testNow + 20 }, { state: 'online' }))
       await tell(other, said({ deviceId: 'h', receivedAt: testNow }, { state: 'online' }))
-      await devices.sweep(testNow + 10)
+      await devices.sweep()
       t.match(await device('f'), { state: 'offline', state_at: new Date(testNow + 10) })
       t.match(await device('g'), { state: 'online' })
       t.match(await device('h'), { state: 'online' })
+    })
+
+    t.test('who has come back without a word but with readings is not offline, also when its backlog came first', async t => {
+      const before = openDevices({ gatewayId: 'back-00000005' }).devices
+      for (const deviceId of ['i', 'j', 'k']) await tell(before, said({ deviceId, receivedAt: testNow - 60_000 }, { state: 'online' }))
+      const { devices } = openDevices({ gatewayId: 'back-00000005', gatewayStartedAt: testNow })
+      await tell(devices, said({ deviceId: 'i', receivedAt: testNow - 1_000 }), said({ deviceId: 'j', receivedAt: testNow - 1_000 }))
+      await tell(devices, said({ deviceId: 'i', receivedAt: testNow + 1_000 }))
+      t.match(await device('i'), { last_seen: new Date(testNow + 1_000) }, 'written although it was written a moment ago')
+      await tell(openDevices({ gatewayId: 'else-00000006' }).devices, said({ deviceId: 'k', receivedAt: testNow + 2_000 }))
+      await devices.sweep()
+      t.match(await device('i'), { state: 'online' })
+      t.match(await device('j'), { state: 'offline', state_at: new Date(testNow) }, 'only its backlog came')
+      t.match(await device('k'), { state: 'online' }, 'heard by another gateway')
+      await tell(devices, said({ deviceId: 'j', receivedAt: testNow + 90_000 }, { state: 'online' }))
+      t.match(await device('j'), { state: 'online' }, 'who comes back later is online again')
+    })
+
+    t.test('who comes from another gateway and goes within a moment is offline', async t => {
+      await tell(openDevices({ gatewayId: 'other-00000002' }).devices, said({ deviceId: 'l', receivedAt: testNow }, { state: 'online' }))
+      const { devices } = openDevices()
+      const states = ['online', 'offline', 'online', 'offline'] as const
+      await tell(devices, ...states.map((state, n) => said({ deviceId: 'l', receivedAt: testNow + 1 + n }, { state })))
+      t.match(await device('l'), { state: 'offline', state_gateway: gatewayId, state_at: new Date(testNow + 4) })
+    })
+
+    t.test('a device that nobody ever called online has no state, and its offline counts from any gateway', async t => {
+      await tell(openDevices().devices, said({ deviceId: 'm', receivedAt: testNow }))
+      await tell(openDevices({ gatewayId: 'other-00000002' }).devices, said({ deviceId: 'm', receivedAt: testNow + 1 }, { state: 'offline' }))
+      t.match(await device('m'), { state: 'offline', state_gateway: 'other-00000002' })
     })
   })
 
@@ -305,6 +335,15 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
       await books.write()
       t.match(await row('a'), { received: 77 }, 'left alone')
       t.match(await row('b'), { received: 1, stored: 1, pending: 0 })
+    })
+
+    t.test('updated_at is the moment of the counters, however long the writing takes', async t => {
+      let now = testNow
+      const slow: Database = { ...database, query: async (text, values) => { now += 10_000; return await database.query(text, values) } }
+      const many = Array.from({ length: 5_001 }, (_, n): [DeviceId, Counters] => [`many-${n}` as DeviceId, { received: n, stored: n, duplicate: 0, dead: 0, pending: 0, lastBoot: null, lastSeq: null }])
+      await createBooks({ database: slow, counters: () => many, gatewayId: 'many-00000003', clock: { now: () => now }, log }).write()
+      t.equal(now, testNow + 20_000, 'in two statements')
+      t.match(await select(database, 'books', 'count(*) AS rows, min(updated_at) AS first, max(updated_at) AS last', "WHERE gateway = 'many-00000003'"), [{ rows: 5_001, first: new Date(testNow), last: new Date(testNow) }])
     })
 
     t.test('the sum goes over the gateways', async t => {

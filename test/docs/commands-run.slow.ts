@@ -10,12 +10,13 @@ import { startTestGateway, untilReady } from '../helpers/gateway.ts'
 // them is changed. What differs from a reader's machine comes through the environment and through the programs' own configuration files:
 // the ports, the home folder, and `data`, which is a link.
 
-t.setTimeout(600_000) // a minute and a half on an idle machine
+t.setTimeout(600_000) // two minutes of one core, and the other tests want theirs
 
 /** Commands that are not run here, and why. One that matches nothing has to go. */
 const notRun: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
   [/^npm ci\b/, 'installs packages from the registry; .ci/run does it in a fresh clone'],
   [/^npm (test|run check)$/, 'runs all tests, this one among them; .ci/run does it'],
+  [/^npm run build$/, 'npx has done it, at its first use in this copy'],
   [/^npm run bench/, 'takes long, and its figures want a quiet machine'],
   [/^npm install --prefix deploy\/device/, 'asks the registry; test/deploy/device.test.ts compares its result'],
   [/^npx tap (--reporter=tap )?test\//, 'other files of the suite are these; -g is tried here'],
@@ -29,7 +30,7 @@ const notRun: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
   [/isobar completion zsh/, 'is for zsh, whose fpath names the folder']
 ]
 
-/** Sections whose commands depend on each other and on stopped gateways: test/docs/operations-run.test.ts gives them in order. */
+/** Sections whose commands depend on each other and on stopped gateways: test/docs/operations-run.slow.ts gives them in order. */
 const elsewhere = ['Back up', 'Restore', 'Moving to CrateDB']
 
 /** They run until Ctrl-C. */
