@@ -63,6 +63,9 @@ export class Apart {
   /** Nothing more can be left: nothing may be read. */
   get full (): boolean { return this.#left.devices >= maxDevices }
 
+  /** Whether a delivery was taken and has no end yet. */
+  isTaken (number: number): boolean { return this.#taken.has(number) }
+
   /** Whether a delivery that was read is to be taken now. Else it was taken before, or there is no room for it and it stays in the source. */
   takes ({ kind, deviceId, number }: Delivery): boolean {
     const read = this.#left.read(deviceId, number)

@@ -74,6 +74,9 @@ export class BridgeRun {
   /** null while it was not reached yet. */
   get database (): Database | null { return this.#open?.database ?? null }
 
+  /** Whether it has taken a delivery from the source, and not settled it yet. */
+  isTaken (number: number): boolean { return this.#open?.parts.apart.isTaken(number) ?? false }
+
   status (): BridgeStatus {
     const common = { counters: this.#counters, position: this.#options.source.position() }
     if (this.#open === null) return { ...common, state: 'starting', cause: this.#startCause, database: null, inFlight: 0, aside: 0, left: 0 }

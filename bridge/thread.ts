@@ -30,7 +30,7 @@ const bridge = new BridgeRun({ ...data, source, freshFrom: nextNumber(), counter
 const tracer = new Tracer({
   reader,
   recent: bridge.recent,
-  next: () => source.position().next,
+  isTaken: number => bridge.isTaken(number),
   database: () => bridge.database,
   cause: () => bridge.status().state === 'open' ? null : bridge.status().cause,
   gatewayId: data.gatewayId,

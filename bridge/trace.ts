@@ -21,8 +21,8 @@ export interface ReadingName {
 export interface TracerParts {
   readonly reader: Pick<InboxReader, 'snapshot'>
   readonly recent: Pick<RecentSettlements, 'find'>
-  /** Number of the delivery that the bridge reads next. */
-  readonly next: () => number
+  /** Whether the bridge has taken a delivery from the inbox. */
+  readonly isTaken: (number: number) => boolean
   /** null while it was not reached yet. */
   readonly database: () => Database | null
   /** Why the database is not asked at the moment; null when it is. */
@@ -51,13 +51,13 @@ export class Tracer {
   }
 
   async trace (reading: ReadingName, signal?: AbortSignal): Promise<Trace> {
-    const { reader, recent, next, gatewayId, clock } = this.#parts
+    const { reader, recent, isTaken, gatewayId, clock } = this.#parts
     const { deviceId, boot, seq } = reading
     const found = await searchInbox(reader, delivery => holds(delivery, reading), maxFound, { clock, maxMs: inboxMs, signal })
     const settlements = recent.find(deviceId, boot, seq).slice(0, maxFound)
     const tables = await this.#askTables(reading)
     const inbox = found.deliveries.map(({ number, receivedAt, clientId, readings, replayOf }) => ({
-      delivery: number, receivedAt, clientId, readings, replay: replayOf !== null, state: number < next() ? 'writing' as const : 'waiting' as const
+      delivery: number, receivedAt, clientId, readings, replay: replayOf !== null, state: isTaken(number) ? 'writing' as const : 'waiting' as const
     }))
     return {
       at: clock.now(),

@@ -33,7 +33,7 @@ export const traceSchema = Type.Object({
     clientId: Type.String(),
     readings: Count,
     replay: Type.Boolean({ description: 'of a dead letter' }),
-    state: Type.Union([Type.Literal('waiting'), Type.Literal('writing')], { description: 'waiting: the bridge has not read it yet; writing: it has' })
+    state: Type.Union([Type.Literal('waiting'), Type.Literal('writing')], { description: 'waiting: the bridge has not taken it yet; writing: it has, and tries to write it' })
   }), { description: 'deliveries in the inbox that hold it and are not settled' }),
   letters: Type.Array(Type.Object({
     id: Type.String(),

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { duplicate, stored, type Fate } from '../../bridge/fate.ts'
-import { holdLetters, settle } from '../../bridge/settle.ts'
+import { eachEnd, holdLetters, settle } from '../../bridge/settle.ts'
 import { openRows, placedOf, rawDelivery, teleDelivery } from '../helpers/bridge.ts'
 
 const dead: Fate = { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: 'too hot' }
@@ -65,4 +65,13 @@ t.test('what the table of dead letters did not take holds its deliveries, and no
   t.match(ends.settled, [{ number: 2 }])
   t.strictSame([ends.letters, ends.replayed], [[], []])
   t.match(ends.held.map(({ item, cause }) => [item.delivery.number, cause?.code]).sort(), [[1, 'ISO_DATABASE_FULL'], [3, 'ISO_DATABASE_FULL'], [4, 'ISO_DATABASE_FULL'], [5, 'ISO_WRITE_ROW_DROPPED']])
+})
+
+t.test('each delivery that has its end is told with what of it is dead, and those that wait are passed over', async t => {
+  const items = [item(1, 2), item(2, 1), item(3, 2), item(4, 1), item(5, 1)]
+  const told: unknown[] = []
+  eachEnd(items, settle(items, [stored, dead, held, stored, duplicate, dead, stored]), ({ delivery }, { stored, duplicate, dead }, rejection) => {
+    told.push([delivery.number, stored, duplicate, dead, rejection?.seqs ?? null])
+  })
+  t.strictSame(told, [[1, 1, 0, 1, [[7, 1, 1]]], [3, 1, 1, 0, null], [4, 0, 0, 1, [[7, 0, 0]]], [5, 1, 0, 0, null]])
 })

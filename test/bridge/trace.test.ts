@@ -29,7 +29,7 @@ async function open (t: Test, over: Partial<TracerParts> = {}): Promise<TestTrac
   const dir = testInboxDir(t)
   const inbox = await openTestInbox(t, { dir })
   const recent = new RecentSettlements(realClock)
-  const tracer = new Tracer({ reader: openTestReader(t, dir), recent, next: () => 1, database: () => null, cause: () => null, gatewayId, clock: realClock, ...over })
+  const tracer = new Tracer({ reader: openTestReader(t, dir), recent, isTaken: () => false, database: () => null, cause: () => null, gatewayId, clock: realClock, ...over })
   return {
     inbox,
     recent,
@@ -78,13 +78,11 @@ t.test('where a reading is or went', async t => {
 
   t.test('pending: its inbox entries, whether the bridge has read them, and whether one is a replay', async t => {
     const database = await openTestSchema(t, url)
-    let next = 1
-    const { trace, inbox } = await open(t, { database: () => database, next: () => next })
+    const { trace, inbox } = await open(t, { database: () => database, isTaken: number => number === 2 })
     await append(inbox, incoming({ deviceId: 'dev-2', payload: teleDelivery({ seq: 3 }).payload }))
     await append(inbox, { ...incoming({ clientId: 'client', receivedAt: testNow }), readings: 5, payload: teleDelivery({ seq: 0, count: 5 }).payload })
     await append(inbox, { ...incoming({ payload: teleDelivery({ seq: 3 }).payload }), replayOf: '0123456789abcdef0123456789abcdef' })
     await append(inbox, incoming({ payload: Buffer.from('rubbish') }))
-    next = 3
     t.match(await trace(3), {
       where: 'pending',
       inbox: [

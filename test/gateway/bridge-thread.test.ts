@@ -7,6 +7,7 @@ import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { loadSettings } from '../../schemas/settings.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
+import { type StoredChanges } from '../../schemas/thread.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
 import { openTestDatabase } from '../helpers/database.ts'
 
@@ -16,12 +17,12 @@ const deviceId = 'dev-1' as DeviceId
 const settling = fileURLToPath(new URL('../fixtures/threads/settling.mjs', import.meta.url))
 const dyingBridge = fileURLToPath(new URL('../fixtures/threads/dying-bridge.mjs', import.meta.url))
 
-async function open (t: Test, file: string, databaseUrl: string): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
+async function open (t: Test, file: string, databaseUrl: string, onStored?: (changes: StoredChanges) => void): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
   const dir = t.testdir()
   const inbox = await openInbox({ dir, gatewayName: 'test', maxBytes: 1e9, maxAgeMs: 1e9, reserveBytes: 0 }, { clock, log })
   const { database, batch, write, telemetry, track, limits } = loadSettings({})
   const data = { inboxDir: dir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl, settings: { database, batch, write, telemetry, track, limits }, logLevel: 'silent' as const }
-  const bridge = openBridgeThread({ data, inbox, clock, log, file })
+  const bridge = openBridgeThread({ data, inbox, onStored, clock, log, file })
   t.teardown(async () => {
     await bridge.close(1_000)
     await inbox.close()
@@ -72,6 +73,24 @@ t.test('closing lets the thread settle what is there', async t => {
   await bridge.close(5_000)
   t.match(inbox.totals(), { received: 500, stored: 500, pending: 0 })
   t.equal(bridge.restarts, 0)
+})
+
+t.test('the thread is asked, and tells what changed; whoever asks one that ends is told so, and the next one answers', async t => {
+  const stored: StoredChanges[] = []
+  const { bridge } = await open(t, settling, '', changes => { stored.push(changes) })
+  t.equal(await bridge.ask({ kind: 'journal' }), '{"asked":"journal"}')
+  await t.rejects(bridge.ask({ kind: 'gaps', deviceId }), { code: 'ISO_BRIDGE_BUSY' })
+  while (stored.length < 2) await clock.sleep(5)
+  t.match(stored, [{ devices: ['dev-1'], payloads: ['{"question":1}'] }, { payloads: ['{"question":2}'] }])
+  await t.rejects(bridge.ask({ kind: 'trace', deviceId, boot: 7, seq: 0 }), { code: 'ISO_BRIDGE_AWAY' })
+  await t.rejects(bridge.ask({ kind: 'journal' }), { code: 'ISO_BRIDGE_AWAY' }, 'none runs at the moment')
+  while (bridge.restarts === 0) await clock.sleep(5)
+  let answer: string | null = null
+  while (answer === null) {
+    answer = await bridge.ask({ kind: 'journal' }).catch(() => null)
+    await clock.sleep(5)
+  }
+  t.equal(answer, '{"asked":"journal"}')
 })
 
 t.test('a thread that does not drain is ended at the deadline', async t => {
