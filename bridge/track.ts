@@ -41,10 +41,13 @@ interface TrackedDevice {
   /** In the order in which they were first seen. */
   readonly boots: TrackedBoot[]
   /** The newest ones, in order. */
-  dead: DeadRange[]
+  dead: readonly DeadRange[]
   /** The newest gaps that were open for a while and are filled, in order. */
-  readonly closed: TrackedGap[]
+  closed: readonly TrackedGap[]
 }
+
+/** Of most devices; a list of its own is made for the others. */
+const nothing: readonly never[] = []
 
 /** A gap that closes sooner is none: batches are written side by side and end in any order. */
 const shortestGapMs = 5_000
@@ -61,6 +64,8 @@ export class Tracker {
   /** Those that changed last stand last, to a second. */
   readonly #devices = new Map<DeviceId, TrackedDevice>()
   readonly #changed = new Map<DeviceId, TrackedDevice>()
+  /** Stands at the oldest. A new one for each look would begin at every place from which a device was ever taken. */
+  #oldest = this.#devices.keys()
 
   constructor (parts: TrackerParts) {
     this.#parts = parts
@@ -106,7 +111,7 @@ export class Tracker {
   #of (deviceId: DeviceId): TrackedDevice {
     let device = this.#devices.get(deviceId)
     if (device === undefined) {
-      device = { boots: [], dead: [], closed: [] }
+      device = { boots: [], dead: nothing, closed: nothing }
       if (this.#devices.size >= this.#parts.limits.maxDevices) this.#forgetOldest()
       this.#devices.set(deviceId, device)
     }
@@ -115,9 +120,13 @@ export class Tracker {
   }
 
   #forgetOldest (): void {
-    const [oldest] = this.#devices.keys()
-    this.#devices.delete(oldest!)
-    this.#changed.delete(oldest!)
+    let { value: oldest } = this.#oldest.next()
+    if (oldest === undefined) {
+      this.#oldest = this.#devices.keys()
+      oldest = this.#oldest.next().value!
+    }
+    this.#devices.delete(oldest)
+    this.#changed.delete(oldest)
     this.#parts.counters.forgottenDevices++
   }
 
@@ -161,17 +170,17 @@ function openGaps (device: DeviceId, { boots }: TrackedDevice): TrackedGap[] {
   return boots.flatMap(({ boot, intervals }) => intervals.gaps().map(gap => ({ device, boot, ...gap, closedAt: null })))
 }
 
-function addClosed ({ closed }: TrackedDevice, gap: TrackedGap): void {
-  const last = closed.at(-1)
-  if (last !== undefined && last.boot === gap.boot && last.since === gap.since && last.to + 1 === gap.from) closed[closed.length - 1] = { ...gap, from: last.from }
-  else if (closed.push(gap) > maxClosed) closed.shift()
+function addClosed (device: TrackedDevice, gap: TrackedGap): void {
+  const last = device.closed.at(-1)
+  const goesOn = last !== undefined && last.boot === gap.boot && last.since === gap.since && last.to + 1 === gap.from
+  device.closed = goesOn ? [...device.closed.slice(0, -1), { ...gap, from: last.from }] : [...device.closed, gap].slice(-maxClosed)
 }
 
 function addDead (device: TrackedDevice, [boot, from, to]: SeqRange, code: ErrorCode): void {
-  device.dead = device.dead.flatMap(range => stillDead(range, [boot, from, to])) // a repeat is named once
-  const last = device.dead.at(-1)
-  if (last !== undefined && last[0] === boot && last[2] + 1 === from && last[3] === code) last[2] = to
-  else if (device.dead.push([boot, from, to, code]) > maxDead) device.dead.shift()
+  const others = device.dead.flatMap(range => stillDead(range, [boot, from, to])) // a repeat is named once
+  const last = others.at(-1)
+  const goesOn = last !== undefined && last[0] === boot && last[2] + 1 === from && last[3] === code
+  device.dead = goesOn ? [...others.slice(0, -1), [boot, last[1], to, code]] : [...others, [boot, from, to, code] satisfies DeadRange].slice(-maxDead)
 }
 
 function stillDead ([boot, from, to, code]: DeadRange, range: SeqRange): DeadRange[] {

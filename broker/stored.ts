@@ -90,6 +90,7 @@ export class StoredTopic {
   /** Takes out the oldest beyond the limit. */
   #forget (devices: Map<DeviceId, string> | Set<DeviceId>): DeviceId[] {
     const old: DeviceId[] = []
+    if (devices.size <= this.#maxDevices) return old
     for (const deviceId of devices.keys()) {
       if (devices.size <= this.#maxDevices) break
       devices.delete(deviceId)
