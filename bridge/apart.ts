@@ -29,8 +29,9 @@ const suspectMs = 60_000
 const maxDevices = 100_000
 /** It looks by itself this often whether something is due. */
 const longestSleepMs = 10_000
-/** How often a delivery of a device is tried that has no room aside. */
-const scoutEveryMs = 5_000
+/** How long after one a delivery of a device is tried that has no room aside: when the table did not take that one, and when it did. */
+const scoutEveryMs = 2_000
+const nextScoutMs = 500
 
 /**
  * The way of the deliveries that must not keep others waiting: those of devices that had a bad row lately, those of a statement that was refused, and
@@ -50,6 +51,8 @@ export class Apart {
   #queuedRows = 0
   /** Why rows wait aside, as far as the log says so. */
   readonly #told = new Set<ErrorCode>()
+  /** The delivery that is tried, as long as it has no end. */
+  #scout: number | null = null
   #scoutAtMs = 0
   #wake = new AbortController()
 
@@ -69,7 +72,11 @@ export class Apart {
   /** Whether a delivery that was read is to be taken now. Else it was taken before, or there is no room for it and it stays in the source. */
   takes ({ kind, deviceId, number }: Delivery): boolean {
     const read = this.#left.read(deviceId, number)
-    if (read === 'passed' || this.#taken.has(number)) return false
+    if (read === 'passed') return false
+    if (this.#taken.has(number)) {
+      if (read === 'scout') this.#scoutEnded(0)
+      return false
+    }
     if (read === 'new' && kind === 'tele') {
       const lack = this.#lackFor(deviceId)
       if (lack !== null) {
@@ -108,6 +115,7 @@ export class Apart {
     for (const { item, cause } of held) {
       const { deviceId, number } = item.delivery
       this.#unqueue(number)
+      if (number === this.#scout && cause !== null) this.#scoutEnded(scoutEveryMs)
       if (cause === null) this.add(item)
       else if (!aside.full) aside.add(item, cause)
       else {
@@ -148,9 +156,10 @@ export class Apart {
     const { aside, log, source } = this.#parts
     const waited = aside.deliveries > 0
     aside.forget(settled)
-    for (const { number } of settled) {
+    for (const { number, stored } of settled) {
       this.#taken.delete(number)
       this.#unqueue(number)
+      if (number === this.#scout) this.#scoutEnded(stored > 0 ? nextScoutMs : scoutEveryMs)
     }
     if (waited && aside.deliveries === 0) {
       log.info({ codes: [...this.#told] }, 'no rows wait aside any more')
@@ -164,10 +173,14 @@ export class Apart {
     this.#queued.delete(number)
   }
 
-  /** The table takes rows again, or others than before: what waits may travel. */
-  tryAgain (): void {
-    this.#parts.aside.wake()
-    this.#wake.abort()
+  #scoutEnded (nextMs: number): void {
+    this.#scout = null
+    this.#scoutAtMs = this.#parts.clock.monotonicMs() + nextMs
+  }
+
+  /** The table has taken rows. What waited for proof of that travels at once; all that waits, when the table had taken nothing before. */
+  tookRows ({ again }: { readonly again: boolean }): void {
+    if (this.#parts.aside.wake(({ code }) => again || code === 'ISO_WRITE_ROW_REFUSED')) this.#wake.abort()
   }
 
   /** Lets the source read again what was left, when there is room for it. To be called when everything was taken that it gave. */
@@ -175,13 +188,14 @@ export class Apart {
     const { source, clock } = this.#parts
     const { next, caughtUp } = source.position()
     this.#left.readTo(next)
-    if (this.#left.devices === 0 || this.#left.isReading) return
+    if (this.#left.isReading) return
+    if (this.#scout !== null && !this.#taken.has(this.#scout)) this.#scoutEnded(0) // it was not there any more
+    if (this.#left.devices === 0) return
     const lack = this.#lackThatEnded()
     if (lack !== null) return source.readFrom(this.#left.readAgain(lack))
-    if (!caughtUp || clock.monotonicMs() < this.#scoutAtMs) return
-    this.#scoutAtMs = clock.monotonicMs() + scoutEveryMs
-    const scout = this.#left.readScout()
-    if (scout !== null) source.readFrom(scout)
+    if (!caughtUp || this.#scout !== null || clock.monotonicMs() < this.#scoutAtMs) return
+    this.#scout = this.#left.readScout()
+    if (this.#scout !== null) source.readFrom(this.#scout)
   }
 
   #lackThatEnded (): Lack | null {

@@ -80,10 +80,16 @@ export class Aside {
     return Math.max(0, firstDueMs - this.#clock.monotonicMs())
   }
 
-  /** All are due: what they wait for may have come. */
-  wake (): void {
+  /** Those that wait for such a cause are due at once. @returns whether there are any */
+  wake (which: (cause: BridgeCause) => boolean): boolean {
     const now = this.#clock.monotonicMs()
-    for (const waiting of this.#waiting) waiting.dueMs = now
+    let any = false
+    for (const waiting of this.#waiting) {
+      if (!which(waiting.cause)) continue
+      waiting.dueMs = now
+      any = true
+    }
+    return any
   }
 
   /** Forgets deliveries that have their end. */

@@ -84,7 +84,7 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
 
   async function commit (batch: Batch<Placed>, send: RowWriter): Promise<void> {
     try {
-      const tookRows = proof.takes
+      const tookNone = !proof.takes
       const fates = await write(batch.items, send) // one fate a row; waits while the database is held
       const known = settle(batch.items, fates)
       const cause = await deadLetters.keep(known.letters, known.replayed) // safe before the source may forget the bytes
@@ -95,7 +95,7 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
       if (batch.items.some(saysMore)) await devices.flush()
       await source.settle(ends.settled) // removal and counters: one transaction
       apart.ended(ends.settled)
-      if (proof.takes && !tookRows) apart.tryAgain()
+      if (ends.settled.some(({ stored }) => stored > 0)) apart.tookRows({ again: tookNone })
       remember(batch, ends)
       count(counters, batch, ends)
     } catch (error) {

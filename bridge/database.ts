@@ -58,7 +58,7 @@ export async function openDatabase (options: DatabaseOptions, log: Logger): Prom
       schema,
       table: name => `"${schema}".${name}`,
       query: async (text, values) => await nodes.session(async query => await query(text, values)),
-      session: async use => await nodes.session(use),
+      session: async use => await nodes.session(use, { isInOrder: () => false }), // a transaction may be open, also when ROLLBACK was refused
       close: async () => await nodes.close()
     }
   } catch (error) {
@@ -109,7 +109,8 @@ class Nodes {
     })
   }
 
-  async session<T> (use: (query: Query) => Promise<T>): Promise<T> {
+  /** @param isInOrder whether the connection can be used after this error */
+  async session<T> (use: (query: Query) => Promise<T>, { isInOrder = isAnswer }: { isInOrder?: (error: unknown) => boolean } = {}): Promise<T> {
     const client = await this.#connect()
     try {
       const result = await use(async (text, values) => {
@@ -119,7 +120,7 @@ class Nodes {
       client.release()
       return result
     } catch (error) {
-      client.release(!isAnswer(error)) // after an answer the connection is in order; a transaction is ended by its owner
+      client.release(!isInOrder(error))
       throw error
     }
   }

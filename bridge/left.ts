@@ -3,12 +3,16 @@ import { type DeviceId } from '../schemas/topics.ts'
 /** What there was no room for: more deliveries that wait (`aside`), or more that are looked into (`queue`). */
 export type Lack = 'aside' | 'queue'
 
-/** Deliveries of one device that were read and not taken: the first of them and the newest. */
+/** Deliveries of one device that were read and not taken: the first of them, the newest ones in order, and the highest number of all. */
 interface Mark {
   readonly lack: Lack
   from: number
-  newest: number
+  readonly newest: number[]
+  seen: number
 }
+
+/** So many of the newest are remembered of each device, to be tried for themselves. */
+const maxScouts = 8
 
 /**
  * Deliveries that were read and not taken for lack of room: they stay in the source, and are read again when there is room. A device costs one entry
@@ -17,7 +21,7 @@ interface Mark {
 export class Left {
   readonly #marks = new Map<DeviceId, Mark>()
   /** Of these devices everything is read again, from a number on. */
-  readonly #again = new Map<DeviceId, number>()
+  readonly #again = new Map<DeviceId, Mark>()
   /** One delivery that is read again for itself. */
   #scout: number | null = null
   /** Everything below was read at least once. */
@@ -45,44 +49,47 @@ export class Left {
       this.#scout = null
       return 'scout'
     }
-    return number >= (this.#again.get(deviceId) ?? Infinity) ? 'new' : 'passed'
+    return number >= (this.#again.get(deviceId)?.from ?? Infinity) ? 'new' : 'passed'
   }
 
   /** A delivery was taken. */
   took (deviceId: DeviceId, number: number): void {
-    if (this.#again.has(deviceId)) this.#again.set(deviceId, number + 1)
+    const again = this.#again.get(deviceId)
+    if (again !== undefined) again.from = number + 1
   }
 
   /** Leaves a delivery, and with it what comes after it of the same device. */
   leave (deviceId: DeviceId, number: number, lack: Lack): void {
-    const from = Math.min(number, this.#again.get(deviceId) ?? Infinity)
+    const mark = this.#marks.get(deviceId) ?? { from: number, newest: [], seen: 0, ...this.#again.get(deviceId), lack }
     this.#again.delete(deviceId)
-    const mark = this.#marks.get(deviceId)
-    if (mark === undefined) this.#marks.set(deviceId, { lack, from, newest: number })
-    else {
-      mark.from = Math.min(mark.from, from)
-      mark.newest = Math.max(mark.newest, number)
+    mark.from = Math.min(mark.from, number)
+    if (number > mark.seen) {
+      mark.seen = number
+      mark.newest.push(number)
+      if (mark.newest.length > maxScouts) mark.newest.shift()
     }
+    this.#marks.set(deviceId, mark)
   }
 
   /** Begins to read again what was left for a lack. @returns the number to read from */
   readAgain (lack: Lack): number {
     for (const [deviceId, mark] of this.#marks) {
       if (mark.lack !== lack) continue
-      this.#again.set(deviceId, mark.from)
+      this.#again.set(deviceId, mark)
       this.#marks.delete(deviceId)
     }
-    return Math.min(...this.#again.values())
+    return [...this.#again.values()].reduce((least, { from }) => Math.min(least, from), Infinity)
   }
 
-  /** Begins to read the newest delivery again of one of the devices that were left for want of room aside, each in its turn. @returns its number */
+  /** Begins to read the newest delivery again, and each only once, of one of the devices that were left for want of room aside. @returns its number */
   readScout (): number | null {
     for (const [deviceId, mark] of this.#marks) {
-      if (mark.lack !== 'aside') continue
+      const newest = mark.lack === 'aside' ? mark.newest.pop() : undefined
+      if (newest === undefined) continue
       this.#marks.delete(deviceId)
-      this.#marks.set(deviceId, mark)
-      this.#scout = mark.newest
-      return mark.newest
+      this.#marks.set(deviceId, mark) // its turn comes again after the others
+      this.#scout = newest
+      return newest
     }
     return null
   }

@@ -19,9 +19,12 @@ export interface RowTruthParts {
 
 /** A row that the database drops in silence is sent so often with others before it is asked for its reason alone. */
 const dropsTogether = 3
-/** So many rows or statements of an inquiry get no good answer before the rest is left for another time: then the table is at fault, not the rows. */
+/** So many rows of an inquiry that are asked alone, and so many of its statements, get no good answer before the rest is left for another time. */
 const maxInVain = 8
-const maxHalvesInVain = 16
+const maxFailed = 16
+/** So many rows are not worth halving, and after so many statements that are refused, all of them, halving is no use. */
+const maxAskedOfFew = 4
+const maxRefused = 31
 /** When nothing is answered well for so long, the same. */
 const patienceMs = 30_000
 
@@ -39,7 +42,7 @@ interface Inquiry {
   readonly startedMs: number
   /** Number of its first statement. */
   readonly firstSent: number
-  /** Rows that were refused one by one, rows that were dropped (or not answered) one by one, and statements that failed for the database's sake. */
+  /** Rows that were refused one by one without proof, rows that were dropped (or not answered) one by one, and statements that failed for the database's sake. */
   refused: number
   dropped: number
   failed: number
@@ -113,22 +116,52 @@ export class RowTruth {
     return { fates: new Map(), refusals: [], startedMs: this.#parts.clock.monotonicMs(), firstSent, refused: 0, dropped: 0, failed: 0, held: held('ISO_WRITE_ROW_DROPPED') }
   }
 
-  /** Inserts rows and finds the fate of each. @returns those that were dropped */
+  /**
+   * Inserts rows and finds the fate of each. Rows whose statement fails are halved, all parts of one size before the halves of these, so that what is
+   * good is soon done.
+   * @returns those that were dropped
+   */
   async #insertEach (rows: readonly OpenRow[], inquiry: Inquiry): Promise<OpenRow[]> {
-    const { hold, readings, counters, dialect, proof } = this.#parts
-    const number = proof.number(rows)
-    try {
-      const unwritten = await hold.run('rows', async () => {
-        counters.inserts++
-        return await readings.insertEach(rows)
-      }, async () => await proof.othersGo(number))
-      if (unwritten.length < rows.length) proof.stored(number)
-      return await this.#takeAnswer(rows, unwritten, inquiry)
-    } catch (error) {
-      const fault = dialect.faultOf(error)
-      if (fault === null) throw error
-      return await this.#halve(rows, fault, textOf(error), inquiry)
+    const { dialect } = this.#parts
+    const dropped: OpenRow[] = []
+    const parts = [rows]
+    let refused = 0
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      if (this.#isHopeless(inquiry)) {
+        end(part, inquiry.held, inquiry)
+        continue
+      }
+      try {
+        dropped.push(...await this.#insertPart(part, inquiry))
+      } catch (error) {
+        const fault = dialect.faultOf(error)
+        if (fault === null) throw error
+        if (isAboutRows(fault) && this.#isToBeAsked(part, ++refused, inquiry)) await this.#askEach(part, inquiry)
+        else if (part.length > 1) parts.push(part.slice(0, part.length >> 1), part.slice(part.length >> 1))
+        else this.#askedInVain(part[0]!, fault, textOf(error), inquiry)
+        if (!isAboutRows(fault)) {
+          inquiry.failed++
+          inquiry.held = held(fault.code, textOf(error))
+        }
+      }
     }
+    return dropped
+  }
+
+  /** Whether the rows of a statement that was refused are asked one by one: there are few of them, or statements of all sizes were refused and none was good. */
+  #isToBeAsked (rows: readonly OpenRow[], refused: number, { firstSent }: Inquiry): boolean {
+    return rows.length <= maxAskedOfFew || (refused > maxRefused && !this.#parts.proof.since(firstSent))
+  }
+
+  async #insertPart (rows: readonly OpenRow[], inquiry: Inquiry): Promise<OpenRow[]> {
+    const { hold, readings, counters, proof } = this.#parts
+    const number = proof.number(rows)
+    const unwritten = await hold.run('rows', async () => {
+      counters.inserts++
+      return await readings.insertEach(rows)
+    }, async () => await proof.othersGo(number))
+    if (unwritten.length < rows.length) proof.stored(number)
+    return await this.#takeAnswer(rows, unwritten, inquiry)
   }
 
   async #takeAnswer (rows: readonly OpenRow[], unwritten: readonly Unwritten[], inquiry: Inquiry): Promise<OpenRow[]> {
@@ -143,26 +176,6 @@ export class RowTruth {
     end([...written], stored, inquiry)
     if (written.size > 0) this.#parts.proof.taken(rows.find(row => written.has(row))!)
     return await this.#lookUp(silent, inquiry)
-  }
-
-  /** Sends both halves of rows whose statement failed. @returns those that were dropped */
-  async #halve (rows: readonly OpenRow[], fault: Fault, reason: string, inquiry: Inquiry): Promise<OpenRow[]> {
-    if (!isAboutRows(fault)) {
-      inquiry.failed++
-      inquiry.held = held(fault.code, reason)
-    }
-    if (rows.length === 1) {
-      if (isAboutRows(fault)) await this.#insertOne(rows[0]!, inquiry)
-      else this.#askedInVain(rows[0]!, fault, reason, inquiry)
-      return []
-    }
-    const dropped: OpenRow[] = []
-    const middle = rows.length >> 1
-    for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
-      if (this.#isHopeless(inquiry)) end(half, inquiry.held, inquiry)
-      else dropped.push(...await this.#insertEach(half, inquiry))
-    }
-    return dropped
   }
 
   async #askEach (rows: readonly OpenRow[], inquiry: Inquiry): Promise<void> {
@@ -197,15 +210,15 @@ export class RowTruth {
     inquiry.held = held(fault?.code ?? 'ISO_WRITE_ROW_DROPPED', reason)
     end([row], inquiry.held, inquiry)
     if (fault !== null && isAboutRows(fault)) {
-      inquiry.refused++
       inquiry.refusals.push({ row, fault, reason: reason ?? '' })
+      if (!this.#isProven(row, fault)) inquiry.refused++
     } else inquiry.dropped++
   }
 
   /** Ends the rows that the table has. @returns those that it has not */
   async #lookUp (rows: readonly OpenRow[], inquiry: Inquiry): Promise<OpenRow[]> {
     if (rows.length === 0) return []
-    const { hold, readings, counters } = this.#parts
+    const { hold, readings, counters, proof } = this.#parts
     const origins = await hold.run('database', async () => {
       counters.lookUps++
       return await readings.lookUp(rows)
@@ -213,6 +226,7 @@ export class RowTruth {
     return rows.filter((row, n) => {
       const origin = origins[n]
       if (origin === undefined) return true
+      proof.taken(row)
       end([row], origin.gateway === row.gateway && origin.delivery === row.delivery ? stored : duplicate, inquiry)
       return false
     })
@@ -228,15 +242,19 @@ export class RowTruth {
   async #judge ({ refusals, fates, firstSent }: Inquiry): Promise<void> {
     const { proof } = this.#parts
     for (const { row, fault, reason } of refusals) {
-      const proven = fault.kind === 'bad-row' ? proof.since(row.firstSent) || await proof.tableTakes() === true : proof.after(row.firstSent)
-      if (proven) end([row], { kind: 'dead', code: fault.code, reason }, { fates })
+      if (this.#isProven(row, fault) || (fault.kind === 'bad-row' && await proof.tableTakes() === true)) end([row], { kind: 'dead', code: fault.code, reason }, { fates })
     }
     if (!proof.since(firstSent) && ![...fates.values()].some(isEnd)) await proof.nothingTaken()
   }
 
+  /** Whether the table took others: with the row or after it, and when nobody knows the reason after it. */
+  #isProven ({ firstSent }: OpenRow, { kind }: Fault): boolean {
+    return kind === 'bad-row' ? this.#parts.proof.since(firstSent) : this.#parts.proof.after(firstSent)
+  }
+
   /** Enough was asked in vain: because the table drops rows, or because it takes nothing at all. */
   #isHopeless ({ refused, dropped, failed, firstSent, startedMs }: Inquiry): boolean {
-    if (dropped >= maxInVain || failed >= maxHalvesInVain) return true
+    if (dropped >= maxInVain || failed >= maxFailed) return true
     if (dropped + failed > 0 && this.#parts.clock.monotonicMs() - startedMs > patienceMs) return true
     return refused + dropped >= maxInVain && !this.#parts.proof.since(firstSent)
   }

@@ -157,14 +157,17 @@ class Supervisor implements BridgeThread {
   }
 
   #settle (worker: Worker, id: number, packed: PackedSettled): void {
-    this.#hasSettled = true
     const settled = unpackSettled(packed)
     const settling = this.#options.inbox.settle(settled).then(
       () => {
+        this.#hasSettled = true
         worker.postMessage({ kind: 'settled', id } satisfies ToBridge)
         this.#options.onSettled?.(settled)
       },
-      err => this.#options.log.error({ err }, 'settlements could not be committed; their deliveries will be read again')
+      err => {
+        this.#options.log.error({ err }, 'settlements could not be committed; the bridge thread is ended, and a new one reads their deliveries again')
+        void worker.terminate() // it would wait for the answer for ever
+      }
     ).finally(() => this.#settling.delete(settling))
     this.#settling.add(settling)
   }

@@ -62,17 +62,21 @@ t.test('it knows of which devices a delivery waits', async t => {
   aside.add(item(2, 1, 'a'), cause)
   aside.add(item(3, 1, 'b'), cause)
   t.strictSame(['a', 'b', 'c'].map(id => aside.has(item(9, 1, id).delivery.deviceId)), [true, true, false])
-  aside.wake()
+  aside.wake(() => true)
   aside.due()
   t.strictSame(['a', 'b'].map(id => aside.has(item(9, 1, id).delivery.deviceId)), [false, false])
 })
 
-t.test('when it is woken everything is due', async t => {
+t.test('those that wait for one cause can be woken', async t => {
   const aside = new Aside(100, createTestClock())
-  for (const number of [1, 2, 3]) aside.add(item(number, 1), cause)
-  aside.wake()
+  for (const number of [1, 2, 3]) aside.add(item(number, 1), number === 2 ? { code: 'ISO_WRITE_ROW_REFUSED', message: 'no' } : cause)
+  t.equal(aside.wake(({ code }) => code === 'ISO_DATABASE_BUSY'), false)
+  t.ok(aside.untilDueMs() > 0)
+  t.equal(aside.wake(({ code }) => code === 'ISO_WRITE_ROW_REFUSED'), true)
   t.equal(aside.untilDueMs(), 0)
-  t.equal(aside.due().length, 3)
+  t.strictSame(aside.due().map(({ delivery: { number } }) => number), [2])
+  aside.wake(() => true)
+  t.equal(aside.due().length, 2)
 })
 
 t.test('what waits does not keep the bytes around its payload', async t => {
@@ -91,7 +95,7 @@ t.test('it says why, as long as one has no end', async t => {
   t.equal(aside.cause, null)
   aside.add(item(1, 1), cause)
   t.equal(aside.cause, cause)
-  aside.wake()
+  aside.wake(() => true)
   aside.due()
   t.equal(aside.cause, cause, 'also while it travels')
   aside.forget(ended(1))

@@ -5,6 +5,7 @@ import { openBridgeThread, type BridgeThread } from '../../gateway/bridge-thread
 import { openInbox, type Inbox } from '../../inbox/inbox.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
+import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
 import { loadSettings } from '../../schemas/settings.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
 import { type StoredChanges } from '../../schemas/thread.ts'
@@ -17,12 +18,18 @@ const deviceId = 'dev-1' as DeviceId
 const settling = fileURLToPath(new URL('../fixtures/threads/settling.mjs', import.meta.url))
 const dyingBridge = fileURLToPath(new URL('../fixtures/threads/dying-bridge.mjs', import.meta.url))
 
-async function open (t: Test, file: string, databaseUrl: string, onStored?: (changes: StoredChanges) => void): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
+interface Over {
+  readonly onStored?: (changes: StoredChanges) => void
+  /** The inbox as the bridge sees it. */
+  readonly seen?: (inbox: Inbox) => Pick<Inbox, 'onAppended' | 'settle'>
+}
+
+async function open (t: Test, file: string | undefined, databaseUrl: string, { onStored, seen = inbox => inbox }: Over = {}): Promise<{ inbox: Inbox, bridge: BridgeThread }> {
   const dir = t.testdir()
   const inbox = await openInbox({ dir, gatewayName: 'test', maxBytes: 1e9, maxAgeMs: 1e9, reserveBytes: 0 }, { clock, log })
   const { database, batch, write, telemetry, track, limits } = loadSettings({})
   const data = { inboxDir: dir, gatewayId: inbox.gatewayId, gatewayStartedAt: clock.now(), databaseUrl, settings: { database, batch, write, telemetry, track, limits }, logLevel: 'silent' as const }
-  const bridge = openBridgeThread({ data, inbox, onStored, clock, log, file })
+  const bridge = openBridgeThread({ data, inbox: seen(inbox), onStored, clock, log, file })
   t.teardown(async () => {
     await bridge.close(1_000)
     await inbox.close()
@@ -77,7 +84,7 @@ t.test('closing lets the thread settle what is there', async t => {
 
 t.test('the thread is asked, and tells what changed; whoever asks one that ends is told so, and the next one answers', async t => {
   const stored: StoredChanges[] = []
-  const { bridge } = await open(t, settling, '', changes => { stored.push(changes) })
+  const { bridge } = await open(t, settling, '', { onStored: changes => { stored.push(changes) } })
   t.equal(await bridge.ask({ kind: 'journal' }), '{"asked":"journal"}')
   await t.rejects(bridge.ask({ kind: 'gaps', deviceId }), { code: 'ISO_BRIDGE_BUSY' })
   while (stored.length < 2) await clock.sleep(5)
@@ -101,6 +108,40 @@ t.test('a thread that does not drain is ended at the deadline', async t => {
   await bridge.close(200)
   const tookMs = performance.now() - startedMs
   t.ok(tookMs >= 190 && tookMs < 1_000, `${tookMs} ms`)
+})
+
+t.test('a thread whose settlements could not be committed is ended, and a new one reads their deliveries again', async t => {
+  let refusals = 2
+  const { inbox, bridge } = await open(t, settling, '', {
+    seen: inbox => ({
+      onAppended: listener => inbox.onAppended(listener),
+      settle: async settled => {
+        if (refusals-- > 0) throw new Error('no commit')
+        await inbox.settle(settled)
+      }
+    })
+  })
+  await append(inbox, 0, 300)
+  await untilSettled(inbox)
+  t.match(inbox.totals(), { received: 300, stored: 300, pending: 0 })
+  t.equal(bridge.restarts, 2)
+})
+
+t.test('a database that has frozen does not keep a stop from its deadline, and costs no reading', async t => {
+  const database = await openTestDatabase(t)
+  const proxy = await FaultyDatabase.open(database.url)
+  t.teardown(() => proxy.close())
+  const { inbox, bridge } = await open(t, undefined, proxy.url)
+  await append(inbox, 0, 10)
+  await untilSettled(inbox)
+  proxy.add({ when: () => true, fault: { kind: 'freeze' } })
+  await append(inbox, 10, 500)
+  while ((bridge.status?.inFlight ?? 0) === 0) await clock.sleep(10)
+  const startedMs = performance.now()
+  await bridge.close(500)
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs < 1_500, `${tookMs} ms`)
+  t.match(inbox.totals(), { stored: 10, pending: 500 })
 })
 
 t.test('the real bridge, dying again and again under load, writes every reading once', async t => {

@@ -11,6 +11,7 @@ import { createLog } from '../../lib/log.ts'
 import { type LetterNotice } from '../../schemas/dead-letter.ts'
 import { loadSettings, type Settings } from '../../schemas/settings.ts'
 import { unpackSettled, type BridgeSettings, type LetterNotices } from '../../schemas/thread.ts'
+import { dropAll } from './bridge.ts'
 import { openTestInbox, testInboxDir } from './inbox.ts'
 
 /** A bridge from a real inbox to a real database, behind a proxy that fails by script. */
@@ -83,6 +84,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
     running.stop.abort()
     proxy.heal()
     await running.ended
+    if (database.dialect.name === 'crate') await dropAll(database)
     await database.close()
     await proxy.close()
   })

@@ -85,7 +85,8 @@ export async function openTestSchema (t: Test, url: string): Promise<Database> {
   return database
 }
 
-async function dropAll ({ query, schema, table }: Database): Promise<void> {
+/** Takes away everything that is in the schema of a CrateDB. */
+export async function dropAll ({ query, schema, table }: Database): Promise<void> {
   const { rows } = await query<{ table_name: string, table_type: string }>('SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = $1', [schema])
   for (const { table_name: name, table_type: type } of rows) await query(`DROP ${type === 'VIEW' ? 'VIEW' : 'TABLE'} IF EXISTS ${table(name)}`)
 }
