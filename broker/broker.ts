@@ -5,12 +5,12 @@ import { type Settings } from '../schemas/settings.ts'
 import { type Topics } from '../schemas/topics.ts'
 import { Admission, type Journal, type Origin } from './admission.ts'
 import { openAedes, type AedesHooks } from './aedes.ts'
-import { Closings } from './closings.ts'
 import { Connection, type Peer } from './connection.ts'
 import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
 import { isWill, type InPublish } from './packet.ts'
 import { Pace } from './pace.ts'
+import { Rejections, type Refuse } from './rejection.ts'
 import { ReleaseQueue, type Sender } from './release.ts'
 import { createStats, type BrokerStats } from './stats.ts'
 import { StoredTopic } from './stored.ts'
@@ -30,6 +30,8 @@ export interface BrokerParts {
   readonly limits: Settings['limits']
   /** What the bridge tells of the devices' stored ranges; none when nobody does. */
   readonly stored?: StoredTopic
+  /** Where refusals are kept. */
+  readonly rejections?: Rejections
   readonly clock: Clock
   readonly log: Logger
 }
@@ -53,17 +55,17 @@ export interface Broker {
  * is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
  */
 export async function openBroker (parts: BrokerParts): Promise<Broker> {
-  const { inbox, topics, limits, stored = new StoredTopic(0), clock, log } = parts
+  const { inbox, topics, limits, stored = new StoredTopic(0), clock, log, rejections = new Rejections({ clock, log }) } = parts
   const stats = createStats()
   const interest = new Interest(topics)
   const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: async (topic, payload, retain) => await show(topic, payload, 0, retain) })
   const pace = new Pace({ maxPerMinute: limits.maxDeadLettersPerMinute, stats, clock, log })
   const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
-  const closings = new Closings({ clock, log, stats })
+  const { refuse } = rejections
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const aedes = await openAedes(createHooks({ admission, interest, mirror, stored, stats, log, orphans }), log)
+  const aedes = await openAedes(createHooks({ admission, interest, mirror, stored, stats, refuse, log, orphans }), log)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
     pace.sweep()
@@ -95,7 +97,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
 
   function handle (socket: Duplex, peer: Peer): void {
     const release = createRelease(() => client, () => connection.wake())
-    const connection = new Connection({ socket, peer, release, limits, turn, closings, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets) })
+    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets) })
     const client = aedes.connect(connection)
     connections.add(connection)
     stats.connections++
@@ -137,17 +139,19 @@ interface HookParts {
   readonly mirror: Mirror
   readonly stored: StoredTopic
   readonly stats: BrokerStats
+  readonly refuse: Refuse
   readonly log: Logger
   /** Whom wills belong to whose client was never here. */
   readonly orphans: Origin
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, interest, mirror, stored, stats, log, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, interest, mirror, stored, stats, refuse, log, orphans }: HookParts): AedesHooks {
   return {
-    login: (_connection, willTopic) => {
+    login: (connection, willTopic) => {
       if (willTopic?.startsWith('$') !== true) return true
       stats.refusedWills++
+      refuse({ clientId: connection.clientId, address: connection.peer.address, rule: 'willTopic', clause: null, detail: `the topic of the will begins with $: ${willTopic}` })
       return false
     },
     accepted: connection => connection.accepted(),
@@ -158,6 +162,7 @@ function createHooks ({ admission, interest, mirror, stored, stats, log, orphans
     subscribe: async (connection, filter) => {
       if (filter.startsWith('$') && !(filter.startsWith('$SYS/') && connection.peer.loopback)) {
         stats.refusedFilters++
+        refuse({ clientId: connection.clientId, address: connection.peer.address, rule: 'filter', clause: 'MQTT-3.9.3-2', detail: `a filter that begins with $ was subscribed to: ${filter}` })
         return false
       }
       await mirror.renderFor(filter)

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
-import { type Closings } from './closings.ts'
 import { Gate, type Room } from './gate/gate.ts'
 import { OutBuffer } from './out-buffer.ts'
+import { type Refuse } from './rejection.ts'
 import { type ReleaseQueue } from './release.ts'
-import { type ClosingRule } from './rules.ts'
+import { clauseOf, closingRules, type ClosingRule } from './rules.ts'
 import { type BrokerStats } from './stats.ts'
 import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
@@ -29,7 +29,7 @@ export interface ConnectionParts {
   readonly peer: Peer
   readonly limits: ConnectionLimits
   readonly turn: TurnEnd
-  readonly closings: Closings
+  readonly refuse: Refuse
   readonly stats: BrokerStats
   /** Monotonic ms of the accept. */
   readonly openedMs: number
@@ -118,7 +118,8 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   /** Closes the connection after a rule, without an answer. */
   close (rule: ClosingRule): void {
     if (this.destroyed) return
-    this.#parts.closings.closed(rule, { address: this.peer.address, clientId: this.clientId })
+    this.#parts.stats.closed[rule]++
+    this.#parts.refuse({ clientId: this.clientId, address: this.peer.address, rule, clause: clauseOf(rule), detail: closingRules[rule] })
     this.destroy()
   }
 

@@ -13,3 +13,8 @@ export const closingRules = {
 } as const
 
 export type ClosingRule = keyof typeof closingRules
+
+/** The clause of MQTT 3.1.1 that a rule's sentence names. */
+export function clauseOf (rule: ClosingRule): string | null {
+  return /\[(MQTT-[^\]]+)\]/.exec(closingRules[rule])?.[1] ?? null
+}

@@ -12,6 +12,7 @@ import { printable } from './escape.ts'
 import { gatewayCommand } from './gateway.ts'
 import { migrateCommand } from './migrate.ts'
 import { publishCommand } from './publish.ts'
+import { rejectionsCommand } from './rejections.ts'
 import { simulateCommand } from './simulate.ts'
 import { sqlCommand } from './sql.ts'
 import { tailCommand } from './tail.ts'
@@ -30,7 +31,7 @@ export function createProgram (): Command {
     .configureHelp({ subcommandTerm: command => command.name() }) // their arguments stand in their own help, and here there is room for the words
     .addHelpText('after', help)
   const commands = [
-    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
+    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), rejectionsCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
     configCommand(), doctorCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)

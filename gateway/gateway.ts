@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { createLetters, type Letters } from '../bridge/letters.ts'
 import { openBroker } from '../broker/broker.ts'
 import { listen } from '../broker/listeners.ts'
+import { Rejections } from '../broker/rejection.ts'
 import { StoredTopic } from '../broker/stored.ts'
 import { openInbox } from '../inbox/inbox.ts'
 import { type Clock } from '../lib/clock.ts'
@@ -18,6 +19,7 @@ import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres
 import { ErrorTopic } from './error-topic.ts'
 import { booksRoutes } from './http/api/books.ts'
 import { deadLettersRoutes } from './http/api/dead-letters.ts'
+import { rejectionsRoutes } from './http/api/rejections.ts'
 import { statusRoutes } from './http/api/status.ts'
 import { traceRoutes } from './http/api/trace.ts'
 import { healthRoutes } from './http/health.ts'
@@ -87,7 +89,8 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     })
     closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
 
-    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, clock, log: log.child({ part: 'broker' }) }))
+    const rejections = new Rejections({ clock, log: log.child({ part: 'broker' }) })
+    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
 
     const condition = new Condition({ inbox, bridge, clock })
@@ -98,10 +101,11 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes),
-      metricsRoutes({ inbox, broker: broker.stats, bridge, stored, ready: condition.isReady, now: clock.now }),
+      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, bridge, stored, ready: condition.isReady, now: clock.now }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),
+      rejectionsRoutes(rejections),
       statusRoutes(condition.status)
     ], log.child({ part: 'http' })))
 

@@ -9,6 +9,8 @@ import { type Routes } from './server.ts'
 export interface MetricsParts {
   readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
   readonly broker: () => BrokerStats
+  /** By rule. */
+  readonly rejections: () => Readonly<Record<string, number>>
   readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
   readonly stored: { readonly forgotten: number }
   readonly ready: () => boolean
@@ -23,6 +25,7 @@ export function metricsRoutes (parts: MetricsParts): Routes {
   gatewayMetrics(define, parts)
   inboxMetrics(define, parts)
   brokerMetrics(define, parts.broker)
+  define.counters('isobar_broker_rejections_total', 'What was refused, by rule: connections, logins, packets, filters, messages beyond a limit.', 'rule', parts.rejections)
   bridgeMetrics(define, parts.bridge)
   storedMetrics(define, parts)
   return server => {

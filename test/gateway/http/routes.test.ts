@@ -1,11 +1,15 @@
 import t, { type Test } from 'tap'
+import { Rejections } from '../../../broker/rejection.ts'
 import { createStats } from '../../../broker/stats.ts'
+import { rejectionsRoutes } from '../../../gateway/http/api/rejections.ts'
 import { statusRoutes } from '../../../gateway/http/api/status.ts'
 import { healthRoutes } from '../../../gateway/http/health.ts'
 import { metricsRoutes, type MetricsParts } from '../../../gateway/http/metrics.ts'
 import { openHttpServer, type Routes } from '../../../gateway/http/server.ts'
 import { type Cause } from '../../../gateway/status.ts'
+import { realClock } from '../../../lib/clock.ts'
 import { createLog } from '../../../lib/log.ts'
+import { type RejectionsAnswer } from '../../../schemas/rejection.ts'
 import { type GatewayStatus } from '../../../schemas/status.ts'
 import { noBridgeCounters } from '../../../schemas/thread.ts'
 
@@ -45,6 +49,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
     },
     broker: () => ({ ...createStats(), acknowledged: 42, closed: { ...createStats().closed, packetSize: 3 } }),
+    rejections: () => ({ keepalive: 2 }),
     bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
     stored: { forgotten: 3 },
     ready: () => false,
@@ -58,6 +63,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     const lines = text.split('\n')
     for (const line of [
       'isobar_inbox_received_readings_total 100',
+      'isobar_broker_rejections_total{rule="keepalive"} 2',
       'isobar_inbox_settled_readings_total{fate="stored"} 80',
       'isobar_inbox_settled_readings_total{fate="duplicate"} 5',
       'isobar_inbox_settled_readings_total{fate="dead"} 5',
@@ -95,4 +101,15 @@ t.test('/api/v1/status gives the status as the topic has it', async t => {
   const response = await fetch(`${await open(t, statusRoutes(() => status))}/api/v1/status`)
   t.match(response.headers.get('content-type'), /^application\/json/)
   t.same(await response.json(), status)
+})
+
+t.test('/api/v1/rejections has the newest, after a number and to a limit, and the sums by rule', async t => {
+  const rejections = new Rejections({ clock: realClock, log: createLog('silent') })
+  for (const address of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) rejections.refuse({ clientId: null, address, rule: 'packetSize', clause: null, detail: 'too long' })
+  const url = `${await open(t, rejectionsRoutes(rejections))}/api/v1/rejections`
+  const ask = async (query: string): Promise<RejectionsAnswer> => await (await fetch(`${url}${query}`)).json() as RejectionsAnswer
+  t.match(await ask(''), { counts: { packetSize: 3 }, rejections: [{ n: 1, clientId: null, address: '10.0.0.1', clause: null }, { n: 2 }, { n: 3 }] })
+  t.same((await ask('?after=2')).rejections.map(({ n }) => n), [3])
+  t.same((await ask('?limit=2')).rejections.map(({ n }) => n), [2, 3])
+  t.equal((await fetch(`${url}?limit=0`)).status, 400)
 })
