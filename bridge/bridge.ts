@@ -9,6 +9,7 @@ import { type Devices } from './devices.ts'
 import { enrich, type Enrichment, type Placed } from './enrich.ts'
 import { type Notices } from './notices.ts'
 import { type Proof } from './proof.ts'
+import { type QualityTests } from './quality/quality.ts'
 import { type RecentSettlements } from './recent.ts'
 import { type RowTruth } from './row-truth.ts'
 import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
@@ -23,6 +24,7 @@ export interface BridgeParts {
   readonly range: () => TimeRange
   readonly devices: Devices
   readonly enrichment: Enrichment
+  readonly quality: Pick<QualityTests, 'judge'>
   readonly batcher: Batcher<Placed>
   readonly window: Window
   readonly truth: Pick<RowTruth, 'insert' | 'inquire'>
@@ -39,13 +41,13 @@ export interface BridgeParts {
 }
 
 /**
- * The bridge: source -> decode -> enrich -> batch -> write -> settle -> track. A step is a line here and a file beside. Rows that the database did not
+ * The bridge: source -> decode -> enrich -> judge -> batch -> write -> settle -> track. A step is a line here and a file beside. Rows that the database did not
  * take at once go the same way apart from the others.
  * Resolves when `stop` has aborted and all that was read is settled; what the database does not take by then stays unsettled in the source.
  * Rejects only for a bug: the thread ends, is started again, and reads again what is not settled.
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
-  const { source, range, devices, enrichment, batcher, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters } = parts
+  const { source, range, devices, enrichment, quality, batcher, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters } = parts
   let batches = 0
   const demand: Demand = {
     untilDueMs: () => batcher.untilDueMs(),
@@ -73,7 +75,9 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
   function prepare (delivery: Delivery, times: TimeRange): Placed {
     const decoded = decode(delivery, times) // readings; or none, and a rejection that travels on to its dead letter
     if (delivery.replayOf === null) devices.note(decoded) // a replay says nothing of the device as it is now
-    return enrich(decoded, enrichment) // the placement valid at each reading's own time
+    const placed = enrich(decoded, enrichment) // the placement valid at each reading's own time
+    quality.judge(placed)
+    return placed
   }
 
   function take (placed: Placed): void {

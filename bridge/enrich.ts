@@ -5,8 +5,11 @@ import { type Decoded } from './decode.ts'
 import { type End } from './fate.ts'
 import { nowhere, placementAt, type Placements } from './placements.ts'
 
-/** A row on its way to its end, with what is known of it so far (see row-truth.ts); none of this is a column. */
+/** A row on its way to its end, with what is known of it so far (see row-truth.ts); only the first two are columns. */
 export interface OpenRow extends Row {
+  /** What is known of its quality so far (see quality/quality.ts). */
+  quality: Quality
+  flags: number
   /** Its end, once it has one and its delivery still waits for others. */
   end: End | null
   /** Number of the first statement that carried it; 0 before. */

@@ -22,6 +22,7 @@ import { createPlacements, refreshPlacements, type Placements } from './placemen
 import { Notices } from './notices.ts'
 import { createReadings } from './readings.ts'
 import { Proof } from './proof.ts'
+import { QualityTests } from './quality/quality.ts'
 import { RecentSettlements } from './recent.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
@@ -133,7 +134,7 @@ export class BridgeRun {
     const { settings, clock, log } = this.#options
     const createHold = (name: string): Hold => new Hold({ dialect: database.dialect, clock, log: log.child({ table: name }), stop, counters: this.#counters })
     const holds = { readings: createHold('readings'), devices: createHold('devices') }
-    const placements = createPlacements(database)
+    const placements = createPlacements(database, log)
     const aside = new Aside(settings.write.maxAsideRows, clock)
     const parts = this.#partsOn(database, holds, placements, aside)
     this.#open = { database, holds: Object.values(holds), parts, aside }
@@ -155,6 +156,7 @@ export class BridgeRun {
       range: () => ({ from: clock.now() - settings.telemetry.maxAgeMs, to: clock.now() + dayMs }),
       devices: createDevices({ database, hold: holds.devices, gatewayId, gatewayStartedAt, clock }),
       enrichment: { gatewayId, placements, counters },
+      quality: new QualityTests({ placements, maxDevices: settings.track.maxDevices, counters }),
       batcher: createBatcher(settings.batch, clock),
       window,
       truth: new RowTruth({ readings, dialect, hold: holds.readings, proof, clock, counters }),

@@ -164,6 +164,11 @@ export const catalogue = {
     retriable: false,
     operator: 'Correct the lines named above and import it again; `isobar devices import --help` explains the columns.'
   },
+  ISO_PLACEMENT_LIMIT: {
+    message: 'a label of a placement says no limit of quality',
+    retriable: false,
+    operator: 'Correct the label that the log names (docs/QUALITY.md lists them): `isobar devices place` with the same device and time replaces the placement. Until then the default limit holds.'
+  },
   ISO_PLACEMENT_DROPPED: {
     message: 'the database did not take all placements',
     retriable: true,

@@ -24,14 +24,23 @@ export interface Row {
 export const quality = { good: 1, notEvaluated: 2, suspect: 3, bad: 4, missing: 9 } as const
 export type Quality = typeof quality[keyof typeof quality]
 
-/** What `flags` holds: bits 0 and 1 are the telemetry's clock quality (0..2), the others are single bits. */
+/** What `flags` holds: bits 0 and 1 are the telemetry's clock quality (0..2), the others are single bits (docs/QUALITY.md). */
 export const flags = {
   clockMask: 0b11,
   sensorFault: 1 << 2,
   droppedBefore: 1 << 3,
   clockStepped: 1 << 4,
   temperatureMissing: 1 << 5,
-  pressureMissing: 1 << 6
+  pressureMissing: 1 << 6,
+  temperatureRange: 1 << 7,
+  pressureRange: 1 << 8,
+  temperatureRate: 1 << 9,
+  pressureRate: 1 << 10,
+  temperatureSpike: 1 << 11,
+  pressureSpike: 1 << 12,
+  pressureFlat: 1 << 13,
+  late: 1 << 14,
+  ahead: 1 << 15
 } as const
 
 export type ColumnType = 'text' | 'timestamptz' | 'bigint' | 'double precision' | 'integer'

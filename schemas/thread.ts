@@ -94,6 +94,9 @@ export interface BridgeCounters {
   readingsDead: number
   /** Readings of devices without a placement. */
   readingsUnplaced: number
+  /** Readings that the tests of quality flagged. */
+  readingsSuspect: number
+  readingsBad: number
   deadLetters: number
   /** Dead letters whose replays had their end, and were not dead again. */
   lettersReplayed: number
@@ -117,6 +120,8 @@ export interface BridgeCounters {
   forgottenDevices: number
   forgottenBoots: number
   forgottenIntervals: number
+  /** Devices whose next reading had no other to be compared with, because there were too many devices. */
+  forgottenSeries: number
 }
 
 export function noBridgeCounters (): BridgeCounters {
@@ -126,6 +131,8 @@ export function noBridgeCounters (): BridgeCounters {
     rowsDuplicate: 0,
     readingsDead: 0,
     readingsUnplaced: 0,
+    readingsSuspect: 0,
+    readingsBad: 0,
     deadLetters: 0,
     lettersReplayed: 0,
     noticesTold: 0,
@@ -141,7 +148,8 @@ export function noBridgeCounters (): BridgeCounters {
     rowsHeld: 0,
     forgottenDevices: 0,
     forgottenBoots: 0,
-    forgottenIntervals: 0
+    forgottenIntervals: 0,
+    forgottenSeries: 0
   }
 }
 

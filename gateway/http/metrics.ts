@@ -112,6 +112,10 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
     return { stored: rowsStored, duplicate: rowsDuplicate, dead: readingsDead }
   })
   define.counter('isobar_bridge_unplaced_readings_total', 'Readings of devices without a placement.', () => counters().readingsUnplaced)
+  define.counters('isobar_bridge_flagged_readings_total', 'Readings that the tests of quality called suspect or bad; they are stored all the same.', 'quality', () => {
+    const { readingsSuspect: suspect, readingsBad: bad } = counters()
+    return { suspect, bad }
+  })
   define.counter('isobar_bridge_dead_letters_total', 'Dead letters written.', () => counters().deadLetters)
   define.counter('isobar_bridge_replayed_letters_total', 'Dead letters whose replays had their end, and were not dead again.', () => counters().lettersReplayed)
   define.counter('isobar_bridge_told_notices_total', 'Messages to the senders of dead letters.', () => counters().noticesTold)
@@ -131,9 +135,9 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
 }
 
 function storedMetrics (define: Define, { bridge, stored }: MetricsParts): void {
-  define.counters('isobar_bridge_forgotten_ranges_total', 'What tracking forgot at its limits, which harms nothing: devices, boots, intervals of stored seqs.', 'what', () => {
-    const { forgottenDevices: devices, forgottenBoots: boots, forgottenIntervals: intervals } = bridge.status?.counters ?? noBridgeCounters()
-    return { devices, boots, intervals }
+  define.counters('isobar_bridge_forgotten_ranges_total', 'What tracking forgot at its limits, which harms nothing: devices, boots, intervals of stored seqs; and series that the tests of quality begin anew.', 'what', () => {
+    const { forgottenDevices: devices, forgottenBoots: boots, forgottenIntervals: intervals, forgottenSeries: series } = bridge.status?.counters ?? noBridgeCounters()
+    return { devices, boots, intervals, series }
   })
   define.counter('isobar_broker_forgotten_stored_total', 'Devices whose topic `stored` was cleared, or not published, beyond ISOBAR_MAX_TRACKED_DEVICES.', () => stored.forgotten)
 }

@@ -2,14 +2,15 @@ import t from 'tap'
 import { decode } from '../../bridge/decode.ts'
 import { enrich, type Placed } from '../../bridge/enrich.ts'
 import { type Placement } from '../../bridge/placements.ts'
+import { defaultLimits } from '../../bridge/quality/limits.ts'
 import { flags } from '../../schemas/row.ts'
 import { encodeTelemetry, type Reading, type Telemetry } from '../../schemas/telemetry.ts'
 import { rawDelivery, teleDelivery, testNow } from '../helpers/bridge.ts'
 
 const range = { from: 0, to: Infinity }
-const kitchen: Placement = { validFrom: testNow, site: 'home', room: 'kitchen', altitudeM: 120 }
-const attic: Placement = { validFrom: testNow + 2_000, site: 'home', room: 'attic', altitudeM: 128 }
-const nowhere: Placement = { validFrom: testNow + 4_000, site: null, room: null, altitudeM: null }
+const kitchen: Placement = { validFrom: testNow, site: 'home', room: 'kitchen', altitudeM: 120, limits: defaultLimits }
+const attic: Placement = { validFrom: testNow + 2_000, site: 'home', room: 'attic', altitudeM: 128, limits: defaultLimits }
+const nowhere: Placement = { validFrom: testNow + 4_000, site: null, room: null, altitudeM: null, limits: defaultLimits }
 
 function enriched (delivery = teleDelivery(), placements: readonly Placement[] | undefined = undefined): Placed & { readonly unplaced: number } {
   const counters = { readingsUnplaced: 0 }

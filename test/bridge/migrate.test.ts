@@ -123,7 +123,7 @@ t.test('migrations on PostgreSQL', async t => {
     t.equal(await letters.keep([{ delivery: rawDelivery(), rejection: { stage: 'decode', code: 'ISO_TELEMETRY_CBOR', reason: 'x', readings: 1, seqs: [] } }], []), null)
     const counters = { received: 4, stored: 4, duplicate: 0, dead: 0, pending: 0, lastBoot: 7, lastSeq: 3 }
     await createBooks({ database, counters: () => [['dev-1' as DeviceId, counters]], gatewayId: 'old-00000001', clock: realClock, log }).write()
-    await createPlacements(database).load()
+    await createPlacements(database, log).load()
     for (const table of ['readings', 'devices', 'dead_letters', 'books']) t.ok((await database.query(`SELECT * FROM ${database.table(table)}`)).rowCount > 0, table)
     t.match((await database.query(`SELECT max(version) AS version FROM ${database.table('schema_version')}`)).rows, [{ version: schemaVersion + 1 }], 'and says nothing of its own version')
   })

@@ -279,7 +279,7 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
     await select(database, 'placements', '1')
 
     t.test('they are loaded in the order of their time', async t => {
-      const placements = createPlacements(database)
+      const placements = createPlacements(database, log)
       t.equal(placements.of('dev-1' as DeviceId), undefined)
       await placements.load()
       const known = placements.of('dev-1' as DeviceId)!
