@@ -8,7 +8,7 @@ import { type CheckedTelemetry, type Mirror } from './mirror.ts'
 import { isWill, ownBytes, wireBytes, type InPublish } from './packet.ts'
 import { type Pace } from './pace.ts'
 import { type Pass, type ReleaseQueue } from './release.ts'
-import { closingRules, type ClosingRule } from './rules.ts'
+import { rules, type ClosingRule } from './rules.ts'
 import { type BrokerStats } from './stats.ts'
 
 /** The journal as the broker sees it. */
@@ -60,7 +60,7 @@ export class Admission {
   admit (packet: InPublish, origin: Origin, pass: Pass): void {
     const { topics, stats } = this.#parts
     stats.publishesIn++
-    if (packet.topic.startsWith('$')) return this.#refuse('dollarTopic', packet, origin, pass)
+    if (packet.topic.startsWith('$') && isWill(packet)) return this.#refuse('dollarTopic', packet, origin, pass) // others: the gate
     const journaled = topics.parseJournaled(packet.topic)
     const waits = (journaled !== null && packet.qos > 0) || origin.release.size > 0
     if (waits && this.#parts.inbox.full !== null && this.#overLimit(packet)) return this.#refuse('heldBytes', packet, origin, pass)
@@ -142,7 +142,7 @@ export class Admission {
   #refuse (rule: ClosingRule, packet: InPublish, origin: Origin, pass: Pass): void {
     if (!isWill(packet)) return origin.close(rule)
     this.#parts.stats.droppedWills++
-    pass(new Error(closingRules[rule]))
+    pass(new Error(rules[rule].because))
   }
 }
 

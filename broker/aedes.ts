@@ -3,6 +3,7 @@ import { type Duplex } from 'node:stream'
 import { Aedes, type AedesOptions, type Client, type ConnectPacket } from 'aedes'
 import { type Logger } from '../lib/log.ts'
 import { type Connection } from './connection.ts'
+import { type Filter } from './gate/subscribe.ts'
 import { ownBytes, type InPublish } from './packet.ts'
 import { PublishQueue, type Done } from './publish-queue.ts'
 import { type Pass, type Sender } from './release.ts'
@@ -15,7 +16,7 @@ export interface AedesHooks {
   accepted (connection: Connection): void
   /** Each PUBLISH before its PUBACK or PUBREC, and each will when it is to be sent; null: its client was of another broker. */
   publish (connection: Connection | null, packet: InPublish, pass: Pass): void
-  /** Whether a filter is granted; the retained messages follow the answer. */
+  /** Whether a filter that an absent session has is granted still. */
   subscribe (connection: Connection, filter: string): Promise<boolean>
   /** A filter is listened to, or not any more; `subscription` names it. */
   subscribed (filter: string, subscription: object): void
@@ -30,6 +31,12 @@ export interface AedesHooks {
 export interface AedesClient extends Sender {
   /** Gives the parser whole packets. */
   feed (packets: Buffer): void
+  /** Its filters. */
+  readonly subscriptions: readonly string[]
+  /** Subscribes to filters that were granted, each at most once; `done` when they count, and before the retained messages. */
+  subscribe (granted: readonly Filter[], done: () => void): void
+  /** Unsubscribes and writes the UNSUBACK, then calls `done`. */
+  unsubscribe (id: number, filters: readonly string[], done: () => void): void
 }
 
 /** Aedes with its cures. */
@@ -45,11 +52,12 @@ export interface CuredAedes {
 const neverMs = 0x7fff_ffff
 /** QoS 2 packets of one client between PUBREC and PUBREL; one that sends more is closed. Of each only the id is kept. */
 const maxInflightInbound = 1000
-const maxTopicLevels = 16
 const notAuthorised = 5
 
 /** Marks a packet that was published at its release. */
 const handedOn = Symbol('handedOn')
+/** Marks a subscription that was granted before it came to Aedes. */
+const granted = Symbol('granted')
 type Publishable = InPublish & { [handedOn]?: true }
 
 /** What is reached of Aedes 1.2.0 beyond its types. test/broker/aedes.test.ts holds it to every line. */
@@ -64,6 +72,8 @@ interface AedesInternals {
   }
 }
 interface ClientInternals {
+  readonly subscriptions: Readonly<Record<string, { readonly qos: number }>>
+  unsubscribe (packet: { readonly unsubscriptions: readonly string[], readonly messageId: number }, done: Done): void
   readonly _parser: { parse (bytes: Buffer): number }
 }
 
@@ -72,8 +82,8 @@ interface ClientInternals {
  * Cured here: messages lost to de-duplication (`PublishQueue`), and publishers that wait for slow subscribers (`mq.emit` calls back at once, and
  * nobody else counts what is under way: `concurrency` 0). What a subscriber does not read is limited by its connection.
  */
-export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredAedes> {
-  const aedes = await Aedes.createBroker(createOptions(hooks))
+export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevels }: { readonly maxTopicLevels: number }): Promise<CuredAedes> {
+  const aedes = await Aedes.createBroker(createOptions(hooks, maxTopicLevels))
   const internals = aedes as unknown as AedesInternals
   const queue = cure(internals, hooks)
   aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
@@ -89,6 +99,13 @@ export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredA
         get closed () { return client.closed },
         get clean () { return client.clean },
         feed: packets => { client._parser.parse(packets) },
+        get subscriptions () { return Object.keys(client.subscriptions) },
+        subscribe: (filters, done) => {
+          const subscriptions = filters.map(({ filter, qos }) => ({ topic: filter, qos, [granted]: true }))
+          // Without a packet id Aedes writes no SUBACK: that is ours, since it also answers what was refused.
+          client.subscribe({ subscriptions } as unknown as Parameters<Client['subscribe']>[0], done)
+        },
+        unsubscribe: (id, filters, done) => client.unsubscribe({ unsubscriptions: filters, messageId: id }, done),
         publish: (packet: Publishable) => {
           packet[handedOn] = true
           queue.publish(packet, client, nothing)
@@ -102,7 +119,7 @@ export async function openAedes (hooks: AedesHooks, log: Logger): Promise<CuredA
 }
 
 /** How Aedes is set up, and what it asks. */
-function createOptions (hooks: AedesHooks): AedesOptions {
+function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions {
   const refused = new WeakSet<Client>()
   return {
     concurrency: 0,
@@ -122,6 +139,7 @@ function createOptions (hooks: AedesHooks): AedesOptions {
     },
     authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
     authorizeSubscribe: (client, subscription, done) => {
+      if (granted in subscription) return done(null, subscription)
       hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
     }
   }

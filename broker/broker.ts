@@ -6,13 +6,17 @@ import { type Topics } from '../schemas/topics.ts'
 import { Admission, type Journal, type Origin } from './admission.ts'
 import { openAedes, type AedesHooks } from './aedes.ts'
 import { Connection, type Peer } from './connection.ts'
+import { type Subscribe } from './gate/subscribe.ts'
+import { type Unsubscribe } from './gate/unsubscribe.ts'
 import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
 import { isWill, type InPublish } from './packet.ts'
 import { Pace } from './pace.ts'
-import { Rejections, type Refuse } from './rejection.ts'
+import { Rejections } from './rejection.ts'
 import { ReleaseQueue, type Sender } from './release.ts'
+import { type Rule } from './rules.ts'
 import { createStats, type BrokerStats } from './stats.ts'
+import { answerSubscribe } from './subscribing.ts'
 import { StoredTopic } from './stored.ts'
 import { TurnEnd } from './turn-end.ts'
 
@@ -65,7 +69,8 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const aedes = await openAedes(createHooks({ admission, interest, mirror, stored, stats, refuse, log, orphans }), log)
+  const hooks = createHooks({ admission, interest, mirror, stored, stats, limits, log, orphans })
+  const aedes = await openAedes(hooks, log, limits)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
     pace.sweep()
@@ -83,7 +88,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     publish: async (topic, payload, { qos, retain }) => {
       await new Promise<void>((resolve, reject) => aedes.publish(ownPacket(topic, payload, qos, retain), error => error ? reject(error) : resolve()))
     },
-    stats: () => ({ ...stats, closed: { ...stats.closed } }),
+    stats: () => ({ ...stats, refused: rejections.counts() }),
     close: async () => {
       for (const connection of connections) connection.halt()
       pace.close()
@@ -97,7 +102,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
 
   function handle (socket: Duplex, peer: Peer): void {
     const release = createRelease(() => client, () => connection.wake())
-    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets) })
+    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets), subscribe, unsubscribe })
     const client = aedes.connect(connection)
     connections.add(connection)
     stats.connections++
@@ -108,6 +113,13 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
       release.closed()
     })
     connection.start()
+
+    function subscribe (asked: Subscribe): void {
+      void answerSubscribe(asked, { connection, client, permits: async filter => await hooks.subscribe(connection, filter), maxSubscriptions: limits.maxSubscriptions })
+    }
+    function unsubscribe ({ id, filters }: Unsubscribe): void {
+      client.unsubscribe(id, filters, () => connection.answered())
+    }
   }
 
   function createRelease (sender: () => Sender, wake: () => void): ReleaseQueue {
@@ -139,30 +151,25 @@ interface HookParts {
   readonly mirror: Mirror
   readonly stored: StoredTopic
   readonly stats: BrokerStats
-  readonly refuse: Refuse
+  readonly limits: Settings['limits']
   readonly log: Logger
   /** Whom wills belong to whose client was never here. */
   readonly orphans: Origin
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, interest, mirror, stored, stats, refuse, log, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, interest, mirror, stored, stats, limits, log, orphans }: HookParts): AedesHooks {
   return {
-    login: (connection, willTopic) => {
-      if (willTopic?.startsWith('$') !== true) return true
-      stats.refusedWills++
-      refuse({ clientId: connection.clientId, address: connection.peer.address, rule: 'willTopic', clause: null, detail: `the topic of the will begins with $: ${willTopic}` })
-      return false
-    },
-    accepted: connection => connection.accepted(),
+    login: () => true,
+    accepted: connection => connection.answered(),
     publish: (connection, packet, pass) => {
       // What comes behind the packet that closed its connection is not looked at; a will comes when it is closed.
       if (connection?.destroyed !== true || isWill(packet)) admission.admit(packet, connection ?? orphans, pass)
     },
     subscribe: async (connection, filter) => {
-      if (filter.startsWith('$') && !(filter.startsWith('$SYS/') && connection.peer.loopback)) {
-        stats.refusedFilters++
-        refuse({ clientId: connection.clientId, address: connection.peer.address, rule: 'filter', clause: 'MQTT-3.9.3-2', detail: `a filter that begins with $ was subscribed to: ${filter}` })
+      const rule = refusedFilter(filter, connection, limits)
+      if (rule !== null) {
+        connection.refused(rule, filter)
         return false
       }
       await mirror.renderFor(filter)
@@ -179,6 +186,13 @@ function createHooks ({ admission, interest, mirror, stored, stats, refuse, log,
     },
     publishing: (connection, packet) => connection.release.published(packet)
   }
+}
+
+/** The rule that refuses a filter, or null. `$share` of MQTT 5 would be taken for a topic, and never be delivered. */
+function refusedFilter (filter: string, { peer }: Connection, { maxTopicBytes, maxTopicLevels }: Settings['limits']): Rule | null {
+  if (filter.startsWith('$') && !(filter.startsWith('$SYS/') && peer.loopback)) return 'filterDollar'
+  if (Buffer.byteLength(filter) > maxTopicBytes) return 'filterBytes'
+  return filter.split('/').length > maxTopicLevels ? 'filterLevels' : null
 }
 
 const nobody: Sender = { closed: true, clean: true, publish: () => {}, isRepeat: async () => false }

@@ -1,16 +1,18 @@
 import { EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
-import { Gate, type Room } from './gate/gate.ts'
+import { connack, pingresp } from './answers.ts'
+import { Gate, type GateLimits, type Room } from './gate/gate.ts'
+import { type Subscribe } from './gate/subscribe.ts'
+import { type Unsubscribe } from './gate/unsubscribe.ts'
 import { OutBuffer } from './out-buffer.ts'
 import { type Refuse } from './rejection.ts'
 import { type ReleaseQueue } from './release.ts'
-import { clauseOf, closingRules, type ClosingRule } from './rules.ts'
+import { rules, type ClosingRule, type Rule } from './rules.ts'
 import { type BrokerStats } from './stats.ts'
 import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
-const pingresp = Buffer.from([0xd0, 0])
 
 /** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. */
 export interface Peer {
@@ -18,8 +20,7 @@ export interface Peer {
   readonly loopback: boolean
 }
 
-export interface ConnectionLimits {
-  readonly maxPacketBytes: number
+export interface ConnectionLimits extends GateLimits {
   readonly maxOutboundBytes: number
   readonly connectTimeoutMs: number
 }
@@ -37,6 +38,9 @@ export interface ConnectionParts {
   readonly release: ReleaseQueue
   /** Hands whole packets to the broker. */
   readonly feed: (packets: Buffer) => void
+  /** Subscribes, or unsubscribes, and answers; calls `answered` then. */
+  readonly subscribe: (subscribe: Subscribe) => void
+  readonly unsubscribe: (unsubscribe: Unsubscribe) => void
 }
 
 /**
@@ -97,9 +101,9 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     })
   }
 
-  /** The CONNACK is written: what came behind the CONNECT goes on after this turn. */
-  accepted (): void {
-    this.#gate.open()
+  /** The CONNACK, SUBACK or UNSUBACK is written: what came behind goes on after this turn. */
+  answered (): void {
+    this.#gate.answered()
     this.wake()
   }
 
@@ -115,12 +119,27 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     this.#socket.pause()
   }
 
+  /** Counts and tells something that is refused. @param what a topic or a filter */
+  refused (rule: Rule, what?: string): void {
+    const { because, clause } = rules[rule]
+    this.#parts.refuse({ clientId: this.clientId, address: this.peer.address, rule, clause, detail: what === undefined ? because : `${because}: ${what}` })
+  }
+
   /** Closes the connection after a rule, without an answer. */
-  close (rule: ClosingRule): void {
+  close (rule: ClosingRule, what?: string): void {
     if (this.destroyed) return
-    this.#parts.stats.closed[rule]++
-    this.#parts.refuse({ clientId: this.clientId, address: this.peer.address, rule, clause: clauseOf(rule), detail: closingRules[rule] })
+    this.refused(rule, what)
     this.destroy()
+  }
+
+  /** Closes the connection after a rule that has an answer, once that has left. */
+  #closeWith (rule: Rule, answer: Buffer): void {
+    if (this.destroyed) return
+    this.refused(rule)
+    this.write(answer)
+    this.destroyed = true
+    this.#send()
+    this.#socket.end(() => this.#socket.destroy())
   }
 
   /** Closes the connection when its time is up. One that is not read can't be heard: its keep alive stands still. */
@@ -204,8 +223,15 @@ export class Connection extends EventEmitter implements AtTurnEnd {
       case 'ping':
         this.write(pingresp)
         return true
-      case 'close':
-        this.close(step.rule)
+      case 'subscribe':
+        this.#parts.subscribe(step.subscribe)
+        return true
+      case 'unsubscribe':
+        this.#parts.unsubscribe(step.unsubscribe)
+        return true
+      case 'refuse':
+        if (step.code === null) this.close(step.rule as ClosingRule)
+        else this.#closeWith(step.rule, connack(step.code))
         return false
     }
   }

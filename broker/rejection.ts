@@ -1,6 +1,7 @@
 import { type Clock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Rejection, type RejectionsAnswer } from '../schemas/rejection.ts'
+import { rules } from './rules.ts'
 
 export { type Rejection }
 
@@ -18,7 +19,7 @@ export class Rejections {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #startedAt: number
-  readonly #counts = new Map<string, number>()
+  readonly #counts = new Map<string, number>(Object.keys(rules).map(rule => [rule, 0]))
   /** A ring: rejection number n stands at n % maxKept. */
   readonly #kept: Rejection[] = []
   #total = 0
@@ -36,7 +37,7 @@ export class Rejections {
 
   readonly refuse: Refuse = refused => {
     const rejection = { at: this.#clock.now(), ...refused }
-    this.#counts.set(rejection.rule, (this.#counts.get(rejection.rule) ?? 0) + 1)
+    this.#counts.set(refused.rule, (this.#counts.get(refused.rule) ?? 0) + 1)
     this.#kept[this.#total++ % maxKept] = rejection
     this.#tell(rejection)
   }

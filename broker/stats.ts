@@ -1,5 +1,3 @@
-import { closingRules, type ClosingRule } from './rules.ts'
-
 /** What the broker has counted since its start; those marked `now` go up and down. */
 export interface BrokerStats {
   /** Open connections, now. */
@@ -28,15 +26,11 @@ export interface BrokerStats {
   droppedQos0: number
   /** Wills to a journaled topic that were neither journaled nor published, because the inbox was full and `maxHeldBytes` reached, or they were undecodable beyond their device's pace. */
   droppedWills: number
-  /** Logins refused for their will's topic. */
-  refusedWills: number
-  /** Filters answered with 0x80. */
-  refusedFilters: number
   /** Devices whose newest reading is kept for `<device>/last`, now; and readings of devices beyond the limit. */
   lastDevices: number
   lastBeyondLimit: number
-  /** Connections closed, by rule. */
-  closed: Record<ClosingRule, number>
+  /** What was refused, by rule; see rules.ts. */
+  refused: Readonly<Record<string, number>>
 }
 
 /** All counters at 0. */
@@ -57,10 +51,8 @@ export function createStats (): BrokerStats {
     heldBytes: 0,
     droppedQos0: 0,
     droppedWills: 0,
-    refusedWills: 0,
-    refusedFilters: 0,
     lastDevices: 0,
     lastBeyondLimit: 0,
-    closed: Object.fromEntries(Object.keys(closingRules).map(rule => [rule, 0])) as Record<ClosingRule, number>
+    refused: {}
   }
 }

@@ -1,8 +1,16 @@
-import { type ClosingRule } from '../rules.ts'
+import { rules, type Rule } from '../rules.ts'
+import { connectRule, type ConnectLimits } from './connect.ts'
+import { ackRule, emptyRule } from './fields.ts'
 import { Framer } from './framer.ts'
+import { publishRule } from './publish.ts'
+import { readSubscribe, type Subscribe } from './subscribe.ts'
+import { readUnsubscribe, type Unsubscribe } from './unsubscribe.ts'
 
-/** Longest CONNECT, header included: nobody has logged in yet. */
-export const maxConnectBytes = 4096
+export interface GateLimits extends ConnectLimits {
+  /** Longest packet, header included; before the login, when nobody knows yet who sends it, `maxConnectBytes`. */
+  readonly maxPacketBytes: number
+  readonly maxConnectBytes: number
+}
 
 /** How many PUBLISHes may go on to the broker, and how many bytes of them. `idle`: none is on its way, so the next one fits whatever its size. */
 export interface Room {
@@ -11,47 +19,74 @@ export interface Room {
   idle: boolean
 }
 
-/** What is to be done next: hand bytes (whole packets, side by side) to the broker, answer a PINGREQ, or close. */
+/** What is to be done next: hand bytes (whole packets, side by side) to the broker, answer a PINGREQ, subscribe, unsubscribe, or refuse and close, with a CONNACK when `code` is not null. */
 export type Step =
   | { readonly kind: 'pass', readonly bytes: Buffer }
   | { readonly kind: 'ping' }
-  | { readonly kind: 'close', readonly rule: ClosingRule }
+  | { readonly kind: 'subscribe', readonly subscribe: Subscribe }
+  | { readonly kind: 'unsubscribe', readonly unsubscribe: Unsubscribe }
+  | { readonly kind: 'refuse', readonly rule: Rule, readonly code: number | null }
 
-type Verdict = 'pass' | 'ping' | 'wait' | ClosingRule
+type Verdict = 'pass' | 'ping' | 'wait' | 'subscribe' | 'unsubscribe' | Rule
 
 const CONNECT = 1
+const CONNACK = 2
 const PUBLISH = 3
+const PUBREL = 6
+const SUBSCRIBE = 8
+const SUBACK = 9
+const UNSUBSCRIBE = 10
+const UNSUBACK = 11
 const PINGREQ = 12
-const PINGREQ_HEADER = 0xc0
-const PINGREQ_BYTES = 2
+const PINGRESP = 13
+const DISCONNECT = 14
+
+/** Types 0 and 15 are reserved [MQTT-2.2.1]. */
+function isReserved (type: number): boolean {
+  return type === 0 || type > DISCONNECT
+}
+
+/** The flags that the fixed header of a packet other than PUBLISH must have [MQTT-2.2.2-1]. */
+function flagsOf (type: number): number {
+  return type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0
+}
 
 const ping: Step = { kind: 'ping' }
 
 /**
- * The gate of one connection: bytes in, verdicts out, no I/O. It judges whole packets before the broker sees a byte of them.
- * CONNECT: only a CONNECT, at most `maxConnectBytes`. LOGIN: a CONNECT went on, and what follows waits for its CONNACK. OPEN: packets up to
- * `maxPacketBytes`; PUBLISHes as there is room, and what is behind one without room waits too. CLOSED: a rule was broken, nothing more is looked at.
- * CONNECT -> LOGIN on the CONNECT, LOGIN -> OPEN by `open`; any -> CLOSED.
+ * The gate of one connection: bytes in, verdicts out, no I/O. It judges whole packets before the broker sees a byte of them; the rules of each packet
+ * type stand in its own file, all of them in ../rules.ts.
+ * CONNECT: only a CONNECT, at most `maxConnectBytes`. ANSWERING: a CONNECT, SUBSCRIBE or UNSUBSCRIBE went on, and what follows waits for its answer.
+ * OPEN: packets up to `maxPacketBytes`; PUBLISHes as there is room, and what is behind one without room waits too. CLOSED: a rule was broken, nothing
+ * more is looked at.
+ * CONNECT -> ANSWERING on the CONNECT, ANSWERING -> OPEN by `answered`, OPEN -> ANSWERING on a SUBSCRIBE or UNSUBSCRIBE; any -> CLOSED.
  */
 export class Gate {
   readonly #framer = new Framer()
-  readonly #maxPacketBytes: number
-  #state: 'connect' | 'login' | 'open' | 'closed' = 'connect'
+  readonly #limits: GateLimits
+  readonly #firstBytes: number
+  #state: 'connect' | 'answering' | 'open' | 'closed' = 'connect'
   #waits = false
+  #loggedIn = false
+  #subscribe: Subscribe | null = null
+  #unsubscribe: Unsubscribe | null = null
 
-  constructor ({ maxPacketBytes }: { maxPacketBytes: number }) {
-    this.#maxPacketBytes = maxPacketBytes
+  constructor (limits: GateLimits) {
+    this.#limits = limits
+    this.#firstBytes = Math.min(limits.maxConnectBytes, limits.maxPacketBytes)
   }
 
   /** Whether the CONNACK went out. */
-  get isOpen (): boolean { return this.#state === 'open' }
+  get isOpen (): boolean { return this.#loggedIn }
 
-  /** Whether bytes lie here that wait for room or for the CONNACK: give no more of them then. */
-  get stalled (): boolean { return this.#waits || (this.#state === 'login' && this.#framer.unread) }
+  /** Whether bytes lie here that wait for room or for an answer: give no more of them then. */
+  get stalled (): boolean { return this.#waits || (this.#state === 'answering' && this.#framer.unread) }
 
-  /** The client was accepted. */
-  open (): void {
-    if (this.#state === 'login') this.#state = 'open'
+  /** The CONNECT was accepted, or the SUBSCRIBE or UNSUBSCRIBE answered. */
+  answered (): void {
+    if (this.#state !== 'answering') return
+    this.#state = 'open'
+    this.#loggedIn = true
   }
 
   /** Adds what the socket gave. `next` must have returned null, and not because of `stalled`. */
@@ -60,7 +95,7 @@ export class Gate {
   }
 
   /**
-   * The next step, or null when more bytes, more room or the CONNACK have to come first.
+   * The next step, or null when more bytes, more room or an answer have to come first.
    * @param room what there is; counted down by the PUBLISHes that pass
    */
   next (room: Room): Step | null {
@@ -83,28 +118,54 @@ export class Gate {
     }
   }
 
-  /** What the frame at the cursor may do. The rules of one packet's inside have their place here, before `pass`. */
+  /** What the frame at the cursor may do. */
   #judge (room: Room): Verdict | 'more' {
-    if (this.#state === 'login' || this.#state === 'closed') return 'more'
-    const found = this.#framer.peek(this.#state === 'open' ? this.#maxPacketBytes : Math.min(maxConnectBytes, this.#maxPacketBytes))
+    if (this.#state === 'answering' || this.#state === 'closed') return 'more'
+    const open = this.#state === 'open'
+    const found = this.#framer.peek(open ? this.#limits.maxPacketBytes : this.#firstBytes)
     if (found === 'more') return 'more'
     if (found === 'badLength') return 'packetLength'
     if (found === 'tooLong') return 'packetSize'
     const { source, start, end } = this.#framer
     const header = source[start]!
+    let body = start + 1
+    while (source[body++]! >= 0x80); // the last byte of the length is below 0x80
+    if (open && header >> 4 === PUBLISH) {
+      return publishRule(header, source, body, end, this.#limits) ?? (room.idle || (room.publishes > 0 && room.bytes >= end - start) ? 'pass' : 'wait')
+    }
+    return this.#judgeOther(header, source, body, end)
+  }
+
+  /** What a packet other than a PUBLISH may do. */
+  #judgeOther (header: number, bytes: Buffer, body: number, end: number): Verdict {
     const type = header >> 4
-    if (this.#state === 'connect') return type === CONNECT ? 'pass' : 'firstPacket'
+    if (isReserved(type)) return 'packetType'
+    if (type !== PUBLISH && (header & 0x0f) !== flagsOf(type)) return 'packetFlags'
+    if (this.#state === 'connect') return type === CONNECT ? connectRule(bytes, body, end, this.#limits) ?? 'pass' : 'firstPacket'
     switch (type) {
       case CONNECT: return 'secondConnect'
-      case PUBLISH: return room.idle || (room.publishes > 0 && room.bytes >= end - start) ? 'pass' : 'wait'
-      case PINGREQ: return header === PINGREQ_HEADER && end - start === PINGREQ_BYTES ? 'ping' : 'pingreq'
-      default: return 'pass'
+      case CONNACK: case SUBACK: case UNSUBACK: case PINGRESP: return 'serverPacket'
+      case SUBSCRIBE: {
+        const read = readSubscribe(bytes, body, end)
+        if (typeof read === 'string') return read
+        this.#subscribe = read
+        return 'subscribe'
+      }
+      case UNSUBSCRIBE: {
+        const read = readUnsubscribe(bytes, body, end)
+        if (typeof read === 'string') return read
+        this.#unsubscribe = read
+        return 'unsubscribe'
+      }
+      case PINGREQ: return emptyRule(body, end) ?? 'ping'
+      case DISCONNECT: return emptyRule(body, end) ?? 'pass'
+      default: return ackRule(bytes, body, end) ?? 'pass'
     }
   }
 
   #pass (room: Room): void {
     const { source, start, end } = this.#framer
-    if (this.#state === 'connect') this.#state = 'login'
+    if (this.#state === 'connect') this.#state = 'answering'
     else if (source[start]! >> 4 === PUBLISH) {
       room.publishes--
       room.bytes -= end - start
@@ -122,9 +183,18 @@ export class Gate {
       case 'ping':
         this.#framer.take()
         return ping
+      case 'subscribe': case 'unsubscribe':
+        this.#framer.take()
+        this.#state = 'answering'
+        return verdict === 'subscribe' ? { kind: verdict, subscribe: this.#subscribe! } : { kind: verdict, unsubscribe: this.#unsubscribe! }
       default:
         this.#state = 'closed'
-        return { kind: 'close', rule: verdict }
+        return { kind: 'refuse', rule: verdict, code: connackCode(verdict) }
     }
   }
+}
+
+function connackCode (rule: Rule): number | null {
+  const { reaction } = rules[rule]
+  return reaction.startsWith('CONNACK') ? Number(reaction.slice(-1)) : null
 }

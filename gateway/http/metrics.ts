@@ -84,7 +84,6 @@ function inboxMetrics (define: Define, { inbox, now }: MetricsParts): void {
 function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.gauge('isobar_broker_open_connections', 'MQTT connections that are open.', () => stats().connections)
   define.counter('isobar_broker_accepted_connections_total', 'MQTT connections that were opened.', () => stats().connectionsTotal)
-  define.counters('isobar_broker_closed_connections_total', 'MQTT connections that were closed because they broke a rule, by rule.', 'rule', () => stats().closed)
   define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
   define.counter('isobar_broker_sent_bytes_total', 'Bytes to MQTT clients.', () => stats().bytesOut)
   define.counter('isobar_broker_received_publishes_total', 'PUBLISHes from clients, wills too.', () => stats().publishesIn)
@@ -96,8 +95,6 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.gauge('isobar_broker_held_bytes', 'Bytes of these; ISOBAR_MAX_HELD_BYTES is the limit.', () => stats().heldBytes)
   define.counter('isobar_broker_dropped_publishes_total', 'QoS 0 telemetry that was not journaled because the inbox was full.', () => stats().droppedQos0)
   define.counter('isobar_broker_dropped_wills_total', 'Wills to a journaled topic that were dropped because the inbox was full.', () => stats().droppedWills)
-  define.counter('isobar_broker_refused_wills_total', 'Logins refused for the topic of their will.', () => stats().refusedWills)
-  define.counter('isobar_broker_refused_filters_total', 'Subscriptions refused.', () => stats().refusedFilters)
   define.gauge('isobar_broker_last_devices', 'Devices whose newest reading is kept for the topic `last`.', () => stats().lastDevices)
   define.counter('isobar_broker_last_dropped_readings_total', 'Readings of devices beyond that limit.', () => stats().lastBeyondLimit)
 }

@@ -28,7 +28,7 @@ t.test('a packet over the limit closes its connection at its length, before and 
   const device = await connect({ clientId: 'dev-1' })
   device.send(header)
   await device.closed()
-  t.match(broker.stats().closed, { packetSize: 3 })
+  t.match(broker.stats().refused, { packetSize: 3 })
 })
 
 t.test('a packet as long as the limit passes', async t => {
@@ -58,7 +58,7 @@ t.test('a client that says nothing for one and a half times its keep alive is cl
   await clock.advance(1_000_000)
   await pinging.closed()
   await free.ping()
-  t.equal(broker.stats().closed.keepalive, 2)
+  t.equal(broker.stats().refused.keepalive, 2)
 })
 
 t.test('the will of a client whose keep alive ran out is sent', async t => {
@@ -85,7 +85,7 @@ t.test('a connection without a whole CONNECT is closed at the deadline', async t
   await silent.closed()
   await slow.closed()
   await third.ping()
-  t.equal(broker.stats().closed.connectTimeout, 2)
+  t.equal(broker.stats().refused.connectTimeout, 2)
 })
 
 t.test('packets sent behind the CONNECT, without waiting for the CONNACK, are answered after it', async t => {

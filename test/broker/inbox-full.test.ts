@@ -81,7 +81,7 @@ t.test('a connection is not closed for its keep alive while it is not read', asy
   await silent.ping()
   await clock.advance(60_000)
   await silent.closed()
-  t.equal(broker.stats().closed.keepalive, 1, 'only the one that was read and said nothing')
+  t.equal(broker.stats().refused.keepalive, 1, 'only the one that was read and said nothing')
   journal.setFull(false)
   await device.take(150, 'puback')
   await clock.advance(60_000)
@@ -138,7 +138,7 @@ t.test('when too many bytes are held over all connections, one that publishes on
     await device.closed()
     refused.push(device)
   }
-  t.equal(broker.stats().closed.heldBytes, 3)
+  t.equal(broker.stats().refused.heldBytes, 3)
   t.same(refused.flatMap(acksOf), [])
   t.equal(logged.filter(({ rule }) => rule === 'heldBytes').length, 1, 'logged once')
   t.ok(broker.stats().heldBytes < 64_000)
@@ -155,7 +155,7 @@ t.test('the will of a connection that was closed so is dropped and counted', asy
   device.send(...manyOf('dev-1', 100))
   await device.closed()
   await (await connect({ clientId: 'dev-2' })).ping()
-  t.match(broker.stats(), { droppedWills: 1, closed: { heldBytes: 1 } })
+  t.match(broker.stats(), { droppedWills: 1, refused: { heldBytes: 1 } })
   t.equal(journal.appended.every(({ kind }) => kind === 'tele'), true)
 })
 

@@ -130,7 +130,7 @@ t.test('what waits so is within the limit of all that is held: beyond it the con
   const second = await gateway.connect({ clientId: 'dev-2' })
   second.send(...rubbish('dev', 50))
   await second.closed()
-  t.match(gateway.broker.stats().closed, { heldBytes: 1 })
+  t.match(gateway.broker.stats().refused, { heldBytes: 1 })
   t.equal(first.ended, false)
 })
 

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { openDatabase, type Database } from '../../bridge/database.ts'
 import { migrate } from '../../bridge/migrate.ts'
 import { createReadings } from '../../bridge/readings.ts'
-import { closingRules } from '../../broker/rules.ts'
+import { rules } from '../../broker/rules.ts'
 import { createLog } from '../../lib/log.ts'
 import { packageRoot } from '../../lib/package.ts'
 import { columns } from '../../schemas/row.ts'
@@ -34,7 +34,7 @@ t.test('every figure that docs/OPERATIONS.md names is one of /metrics, with a la
     t.ok(definition, text)
     if (label === undefined) continue
     t.match(definition, `'${label}'`, text)
-    t.ok(label === 'rule' ? Object.hasOwn(closingRules, value!) : new RegExp(`\\b${value!}\\b`).test(metrics.slice(metrics.indexOf(definition!)).split('\n  })')[0]!), text)
+    t.ok(label === 'rule' ? Object.hasOwn(rules, value!) : new RegExp(`\\b${value!}\\b`).test(metrics.slice(metrics.indexOf(definition!)).split('\n  })')[0]!), text)
   }
 })
 

@@ -1,8 +1,10 @@
 import t from 'tap'
-import { Gate, maxConnectBytes, type Room, type Step } from '../../../broker/gate/gate.ts'
+import { Gate, type Room, type Step } from '../../../broker/gate/gate.ts'
+import { defaultLimits } from '../../helpers/broker.ts'
 import { packets } from '../../helpers/raw-mqtt.ts'
 
-const maxPacketBytes = 64_000
+const { maxPacketBytes, maxConnectBytes } = defaultLimits
+const limits = defaultLimits
 const connect = packets.connect({ clientId: 'dev-1' })
 const publish = packets.publish({ topic: 'a', payload: 'x', qos: 1 })
 
@@ -23,9 +25,9 @@ function rest (gate: Gate, room = plenty()): Step[] {
 }
 
 function openGate (): Gate {
-  const gate = new Gate({ maxPacketBytes })
+  const gate = new Gate(limits)
   steps(gate, connect)
-  gate.open()
+  gate.answered()
   return gate
 }
 
@@ -34,29 +36,29 @@ function passed (taken: Step[]): Buffer {
 }
 
 t.test('the first packet is a CONNECT [MQTT-3.1.0-1]', async t => {
-  t.same(passed(steps(new Gate({ maxPacketBytes }), connect)), connect)
+  t.same(passed(steps(new Gate(limits), connect)), connect)
   for (const packet of [publish, packets.pingreq(), packets.disconnect()]) {
-    t.same(steps(new Gate({ maxPacketBytes }), packet), [{ kind: 'close', rule: 'firstPacket' }])
+    t.same(steps(new Gate(limits), packet), [{ kind: 'refuse', rule: 'firstPacket', code: null }])
   }
 })
 
 t.test('a second CONNECT closes [MQTT-3.1.0-2]', async t => {
-  t.same(steps(openGate(), connect), [{ kind: 'close', rule: 'secondConnect' }])
+  t.same(steps(openGate(), connect), [{ kind: 'refuse', rule: 'secondConnect', code: null }])
 })
 
 t.test('what comes behind the CONNECT waits until the client is accepted', async t => {
-  const gate = new Gate({ maxPacketBytes })
+  const gate = new Gate(limits)
   t.same(passed(steps(gate, Buffer.concat([connect, publish, packets.pingreq()]))), connect)
   t.equal(gate.stalled, true)
-  gate.open()
+  gate.answered()
   t.same(rest(gate).map(step => step.kind), ['pass', 'ping'])
   t.equal(gate.stalled, false)
 })
 
 t.test('a CONNECT is at most 4096 bytes long, any other packet as long as the setting says', async t => {
   const long = packets.connect({ clientId: 'x'.repeat(maxConnectBytes) })
-  t.same(steps(new Gate({ maxPacketBytes }), long.subarray(0, 3)), [{ kind: 'close', rule: 'packetSize' }])
-  t.same(steps(openGate(), packets.publish({ topic: 'a', payload: Buffer.alloc(maxPacketBytes) }).subarray(0, 4)), [{ kind: 'close', rule: 'packetSize' }])
+  t.same(steps(new Gate(limits), long.subarray(0, 3)), [{ kind: 'refuse', rule: 'packetSize', code: null }])
+  t.same(steps(openGate(), packets.publish({ topic: 'a', payload: Buffer.alloc(maxPacketBytes) }).subarray(0, 4)), [{ kind: 'refuse', rule: 'packetSize', code: null }])
   const fits = packets.publish({ topic: 'a', payload: Buffer.alloc(maxPacketBytes - 7) })
   t.equal(fits.length, maxPacketBytes)
   t.same(passed(steps(openGate(), fits)), fits)
@@ -64,7 +66,7 @@ t.test('a CONNECT is at most 4096 bytes long, any other packet as long as the se
 
 t.test('after a broken rule nothing more is looked at', async t => {
   const gate = openGate()
-  t.same(steps(gate, Buffer.concat([connect, publish])), [{ kind: 'close', rule: 'secondConnect' }])
+  t.same(steps(gate, Buffer.concat([connect, publish])), [{ kind: 'refuse', rule: 'secondConnect', code: null }])
   t.same(steps(gate, publish), [])
 })
 
@@ -75,8 +77,8 @@ t.test('packets side by side pass together', async t => {
 
 t.test('a PINGREQ is answered, and what is around it passes', async t => {
   t.same(steps(openGate(), Buffer.concat([publish, packets.pingreq(), publish])).map(step => step.kind), ['pass', 'ping', 'pass'])
-  t.same(steps(openGate(), Buffer.from([0xc0, 1, 0])), [{ kind: 'close', rule: 'pingreq' }])
-  t.same(steps(openGate(), Buffer.from([0xc1, 0])), [{ kind: 'close', rule: 'pingreq' }])
+  t.same(steps(openGate(), Buffer.from([0xc0, 1, 0])), [{ kind: 'refuse', rule: 'packetEnd', code: null }])
+  t.same(steps(openGate(), Buffer.from([0xc1, 0])), [{ kind: 'refuse', rule: 'packetFlags', code: null }])
 })
 
 t.test('PUBLISHes pass as there is room, and what is behind one without room waits', async t => {
@@ -98,6 +100,16 @@ t.test('room is counted in bytes too, and a PUBLISH longer than all room passes 
 })
 
 t.test('only PUBLISHes need room', async t => {
-  const bytes = Buffer.concat([packets.subscribe(1, ['a', 0]), packets.puback(1), packets.disconnect()])
+  const bytes = Buffer.concat([packets.pubrel(1), packets.puback(1), packets.disconnect()])
   t.same(passed(steps(openGate(), bytes, { publishes: 0, bytes: 0, idle: false })), bytes)
+})
+
+t.test('what comes behind a SUBSCRIBE or UNSUBSCRIBE waits until it is answered', async t => {
+  for (const packet of [packets.subscribe(1, ['a', 0]), packets.unsubscribe(1, 'a')]) {
+    const gate = openGate()
+    t.same(steps(gate, Buffer.concat([publish, packet, publish, packets.pingreq()])).map(step => step.kind), ['pass', packet[0] === 0x82 ? 'subscribe' : 'unsubscribe'])
+    t.equal(gate.stalled, true)
+    gate.answered()
+    t.same(rest(gate).map(step => step.kind), ['pass', 'ping'])
+  }
 })
