@@ -81,7 +81,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
     const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
     t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|bridge)(_[a-z]+)+$/.test(name!)), [])
-    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'rule', 'trigger', 'version', 'what'])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'quality', 'rule', 'trigger', 'version', 'what'])
   }
 })
 
