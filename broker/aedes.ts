@@ -31,6 +31,8 @@ export interface AedesHooks {
 export interface AedesClient extends Sender {
   /** Gives the parser whole packets. */
   feed (packets: Buffer): void
+  /** Takes a PUBLISH of QoS 0 or 1 that was read already, and does with it what Aedes would do. Its topic is one that may be published to [MQTT-3.3.2-2]. */
+  take (packet: InPublish): void
   /** Its filters. */
   readonly subscriptions: readonly string[]
   /** Subscribes to filters that were granted, each at most once; `done` when they count, and before the retained messages. */
@@ -54,6 +56,9 @@ const neverMs = 0x7fff_ffff
 const maxInflightInbound = 1000
 const notAuthorised = 5
 
+/** So many topics are known at most that nobody listens to. */
+const maxUnheard = 100_000
+
 /** Marks a packet that was published at its release. */
 const handedOn = Symbol('handedOn')
 /** Marks a subscription that was granted before it came to Aedes. */
@@ -65,8 +70,11 @@ interface AedesInternals {
   publish (packet: Publishable, client: Client | Done | null, done?: Done): void
   subscribe (filter: string, deliver: object, done: Done): void
   unsubscribe (filter: string, deliver: object, done: Done): void
-  readonly mq: { emit (packet: object, done: Done): void, readonly closed: boolean }
+  readonly mq: { emit (packet: object, done: Done): void, readonly closed: boolean, readonly _matcher: { match (topic: string): unknown[] } }
   readonly persistence: {
+    addSubscriptions (client: Client, subscriptions: unknown): Promise<void>
+    /** Subscriptions of QoS 1 and 2 that match, of sessions that are connected or not. */
+    subscriptionsByTopic (topic: string): Promise<unknown[]>
     incomingGetPacket (client: Client, packet: InPublish): Promise<unknown>
     incomingStorePacket (client: Client, packet: InPublish): Promise<void>
   }
@@ -94,6 +102,10 @@ export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevel
   return {
     connect: connection => {
       const client = aedes.handle(connection as unknown as Duplex) as Client & ClientInternals
+      const publish = (packet: Publishable): void => {
+        packet[handedOn] = true
+        queue.publish(packet, client, nothing)
+      }
       connection.emit('readable') // Aedes counts the packets under way from 1, and takes the first one only when it has come down to 0
       return {
         get closed () { return client.closed },
@@ -106,10 +118,8 @@ export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevel
           client.subscribe({ subscriptions } as unknown as Parameters<Client['subscribe']>[0], done)
         },
         unsubscribe: (id, filters, done) => client.unsubscribe({ unsubscriptions: filters, messageId: id }, done),
-        publish: (packet: Publishable) => {
-          packet[handedOn] = true
-          queue.publish(packet, client, nothing)
-        },
+        take: packet => hooks.publish(connection, packet, packet.qos === 0 ? () => publish(packet) : () => connection.acknowledge(packet.messageId!)),
+        publish,
         isRepeat: async packet => await internals.persistence.incomingGetPacket(client, packet).then(() => true, () => false)
       }
     },
@@ -148,7 +158,11 @@ function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions
 /** Replaces what Aedes calls on itself. */
 function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishable, Client | null> {
   const publish = aedes.publish.bind(aedes)
-  const queue = new PublishQueue<Publishable, Client | null>(publish)
+  const unheard = new Unheard(aedes)
+  const queue = new PublishQueue<Publishable, Client | null>((packet, client, done) => {
+    if (!packet.retain && !aedes.mq.closed && unheard.has(packet.topic)) done()
+    else publish(packet, client, done)
+  })
   aedes.publish = (packet, client, done = nothing) => {
     if (typeof client === 'function') return queue.publish(packet, null, client)
     if (packet[handedOn] === true) return done()
@@ -165,6 +179,7 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
   aedes.persistence.incomingStorePacket = async (client, packet) => await store(client, { ...packet, payload: noBytes }) // only its id is asked for
   const subscribe = aedes.subscribe.bind(aedes)
   aedes.subscribe = (filter, deliver, done) => {
+    unheard.forget()
     hooks.subscribed(filter, deliver)
     subscribe(filter, deliver, done)
   }
@@ -174,6 +189,44 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
     unsubscribe(filter, deliver, done)
   }
   return queue
+}
+
+/**
+ * Topics that no subscription matches: a message to one of them reaches nobody, unless it is retained. Aedes would ask two matchers for each message
+ * all the same. Every new subscription makes it forget them all; one that ends only makes it late to learn of one more.
+ */
+class Unheard {
+  readonly #aedes: AedesInternals
+  #topics = new Set<string>()
+
+  constructor (aedes: AedesInternals) {
+    this.#aedes = aedes
+    const add = aedes.persistence.addSubscriptions.bind(aedes.persistence)
+    aedes.persistence.addSubscriptions = async (client, subscriptions) => {
+      this.forget()
+      await add(client, subscriptions)
+      this.forget() // who asked meanwhile may not have seen it
+    }
+  }
+
+  /** False when it is not known yet; the next message may find it known. */
+  has (topic: string): boolean {
+    if (this.#topics.has(topic)) return true
+    if (this.#topics.size < maxUnheard) void this.#ask(topic, this.#topics)
+    return false
+  }
+
+  forget (): void {
+    this.#topics = new Set()
+  }
+
+  /** @param topics those known when it was asked: an answer from before a subscription falls with them */
+  async #ask (topic: string, topics: Set<string>): Promise<void> {
+    const { mq, persistence } = this.#aedes
+    if (mq._matcher.match(topic).length > 0) return
+    const offline = await persistence.subscriptionsByTopic(topic)
+    if (offline.length === 0) topics.add(topic)
+  }
 }
 
 /** The gate keeps time: Aedes sees 0. The will stays as long as the client. */

@@ -8,6 +8,7 @@ import { openAedes, type AedesHooks } from './aedes.ts'
 import { Connection, type Peer } from './connection.ts'
 import { type Subscribe } from './gate/subscribe.ts'
 import { type Unsubscribe } from './gate/unsubscribe.ts'
+import { Intake } from './intake.ts'
 import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
 import { isWill, type InPublish } from './packet.ts'
@@ -55,8 +56,8 @@ export interface Broker {
 }
 
 /**
- * Opens the broker: socket -> gate -> Aedes -> hook -> inbox -> release, in the order of each connection. A QoS 1 or 2 PUBLISH to a journaled topic
- * is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
+ * Opens the broker: socket -> gate -> intake or Aedes -> admission -> inbox -> release, in the order of each connection. A QoS 1 or 2 PUBLISH to a
+ * journaled topic is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
  */
 export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const { inbox, topics, limits, stored = new StoredTopic(0), clock, log, rejections = new Rejections({ clock, log }) } = parts
@@ -102,7 +103,8 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
 
   function handle (socket: Duplex, peer: Peer): void {
     const release = createRelease(() => client, () => connection.wake())
-    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => client.feed(packets), subscribe, unsubscribe })
+    const intake = new Intake({ publish: packet => client.take(packet), feed: packets => client.feed(packets) })
+    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => intake.take(packets), subscribe, unsubscribe })
     const client = aedes.connect(connection)
     connections.add(connection)
     stats.connections++

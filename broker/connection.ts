@@ -176,6 +176,14 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     return !this.#socket.writableNeedDrain
   }
 
+  /** Writes a PUBACK. */
+  acknowledge (messageId: number): void {
+    if (this.destroyed) return
+    this.#out.addAck(0x40, messageId)
+    if (this.#out.length >= flushBytes) this.#flush()
+    else this.#parts.turn.add(this)
+  }
+
   /** Sends what was written, and closes. `close` follows. */
   destroy (): this {
     if (this.destroyed) return this

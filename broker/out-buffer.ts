@@ -1,6 +1,6 @@
 const firstBytes = 256
 
-/** Gathers what is written in one turn of the event loop, so that it leaves in one piece: an acknowledgement comes in three writes of one or two bytes. */
+/** Gathers what is written in one turn of the event loop, so that it leaves in one piece: thousands of acknowledgements become due at once. */
 export class OutBuffer {
   length = 0
   #bytes: Buffer | null = null
@@ -19,6 +19,17 @@ export class OutBuffer {
       this.#room(chunk.length).set(chunk, this.length)
       this.length += chunk.length
     }
+  }
+
+  /** Adds a packet that is nothing but a packet id. @param header its first byte */
+  addAck (header: number, packetId: number): void {
+    const bytes = this.#room(4)
+    let at = this.length
+    bytes[at++] = header
+    bytes[at++] = 2
+    bytes[at++] = packetId >> 8
+    bytes[at++] = packetId & 0xff
+    this.length = at
   }
 
   /** The bytes gathered, and an empty buffer from here on. */

@@ -1,4 +1,4 @@
-/** A PUBLISH as mqtt-packet reads it, or a will. The one object travels from the hook to `publish`. */
+/** A PUBLISH as mqtt-packet reads it (or `Intake`, the same way), or a will. The one object travels from the hook to `publish`. */
 export interface InPublish {
   /** 'publish', or absent in a will. */
   readonly cmd?: string
@@ -6,6 +6,9 @@ export interface InPublish {
   payload: Buffer
   readonly qos: 0 | 1 | 2
   readonly retain: boolean
+  readonly dup?: boolean
+  /** Of QoS 1 and 2; absent in a will. */
+  readonly messageId?: number | undefined
   /** Bytes behind the fixed header; absent in a will. */
   readonly length?: number
 }

@@ -14,8 +14,12 @@ interface Internals {
   publish (...args: unknown[]): void
   subscribe (...args: unknown[]): void
   unsubscribe (...args: unknown[]): void
-  mq: { emit (packet: object, done: () => void): void, closed: boolean }
-  persistence: { incomingGetPacket (client: object, packet: object): Promise<unknown> }
+  mq: { emit (packet: object, done: () => void): void, closed: boolean, _matcher: { match (topic: string): unknown[] } }
+  persistence: {
+    incomingGetPacket (client: object, packet: object): Promise<unknown>
+    addSubscriptions (client: object, subscriptions: unknown): Promise<void>
+    subscriptionsByTopic (topic: string): Promise<unknown[]>
+  }
 }
 
 async function openPlain (t: Test, options: AedesOptions = {}): Promise<{ aedes: Aedes & Internals, url: string, clients: Client[] }> {
@@ -158,6 +162,29 @@ t.test('a subscription is added and removed through the methods of the broker, w
   t.same(calls.map(([name, filter]) => `${String(name)} ${String(filter)}`), ['subscribe x/#', 'subscribe y', 'unsubscribe y', 'unsubscribe x/#'])
   t.equal(calls[0]![2], calls[3]![2])
   t.equal(calls[1]![2], calls[2]![2])
+})
+
+t.test('who listens to a topic is in the matcher of mq before SUBACK; what a session keeps is added by addSubscriptions, and stays when it has gone', async t => {
+  const { aedes, url } = await openPlain(t)
+  const added: unknown[] = []
+  const add = aedes.persistence.addSubscriptions.bind(aedes.persistence)
+  aedes.persistence.addSubscriptions = async (client, subscriptions) => {
+    added.push(subscriptions)
+    await add(client, subscriptions)
+  }
+  const listened = async (): Promise<[live: number, kept: number]> => [aedes.mq._matcher.match('x/y').length, (await aedes.persistence.subscriptionsByTopic('x/y')).length]
+  t.same(await listened(), [0, 0])
+  const clean = await connectRaw(t, url, { clientId: 'a' })
+  await clean.subscribe(['x/+', 0])
+  t.same(await listened(), [1, 0])
+  const keeping = await connectRaw(t, url, { clientId: 'b', clean: false })
+  await keeping.subscribe(['x/#', 1])
+  t.same(await listened(), [2, 1])
+  t.match(added.at(-1), [{ topic: 'x/#', qos: 1 }])
+  const gone = once(aedes, 'clientDisconnect')
+  await keeping.vanish()
+  await gone
+  t.equal((await listened())[1], 1)
 })
 
 t.test('a message goes out through mq.emit, and its publish ends when that calls back', async t => {

@@ -22,3 +22,9 @@ t.test('what was taken stays as it is, and what was added may change', async t =
   t.ok(taken.equals(Buffer.alloc(100, 1)))
   t.ok(out.take().equals(Buffer.alloc(100, 2)))
 })
+
+t.test('an acknowledgement is four bytes', async t => {
+  const out = new OutBuffer()
+  for (const id of [1, 0x1234, 65_535]) out.addAck(0x40, id)
+  t.same(out.take(), Buffer.from('40020001400212344002ffff', 'hex'))
+})

@@ -105,3 +105,25 @@ t.test('more retained messages than a subscriber may have waiting come as fast a
   t.ok(got.every(({ retain }) => retain))
   t.equal(broker.stats().refused.outboundBytes, 0)
 })
+
+t.test('a topic that nobody listened to is heard from the moment of its subscription on, live and in a session that is kept', async t => {
+  const { connect } = await openTestBroker(t)
+  const device = await connect({ clientId: 'dev-1' })
+  const publish = async (n: number): Promise<void> => {
+    device.send(packets.publish({ topic: 'iot/v1/dev-1/free', payload: `${n}`, qos: 1, id: n + 1 }))
+    await device.next('puback')
+  }
+  for (let n = 0; n < 3; n++) await publish(n)
+  const live = await connect({ clientId: 'live' })
+  await live.subscribe(['iot/v1/+/free', 0])
+  await publish(3)
+  t.same((await live.next('publish')).payload, Buffer.from('3'))
+  await live.vanish()
+  for (let n = 4; n < 7; n++) await publish(n)
+  const keeping = await connect({ clientId: 'keeping', clean: false })
+  await keeping.subscribe(['iot/#', 1])
+  await keeping.vanish()
+  for (let n = 7; n < 10; n++) await publish(n)
+  const again = await connect({ clientId: 'keeping', clean: false })
+  t.same((await again.take(3, 'publish')).map(({ payload }) => payload.toString()), ['7', '8', '9'])
+})
