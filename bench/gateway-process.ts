@@ -22,12 +22,12 @@ export interface GatewayProcess {
   close (): Promise<void>
 }
 
-/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. */
+/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. Flags of the bench's own Node (`--cpu-prof`) are its too. */
 export async function startGateway (dataDir: string, env: Record<string, string> = {}): Promise<GatewayProcess> {
   const [mqttPort, httpPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
   const httpUrl = `http://127.0.0.1:${httpPort}`
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [join(packageRoot, 'cli', 'isobar.mjs'), 'gateway'], {
+  const child = spawn(process.execPath, [...process.execArgv, join(packageRoot, 'cli', 'isobar.mjs'), 'gateway'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       PATH: environment().PATH,

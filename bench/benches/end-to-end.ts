@@ -9,9 +9,9 @@ export const endToEnd: Bench = {
   name: 'end-to-end',
   about: 'rows a second committed into the embedded PostgreSQL, with 1 and with 100 readings a message',
   run: async earlier => {
-    const most = figureOf(earlier, 'ceiling', ceilingFigure)
     const figures: Figures = {}
     for (const [rowsPerMessage, messages] of [[1, 600_000], [100, 10_000]] as const) {
+      const most = figureOf(earlier, 'ceiling', ceilingFigure(rowsPerMessage))
       const { rowsPerSecond, peakRssAnonMB } = await committedRate({ connections: 50, rowsPerMessage, messages })
       figures[`${rowsPerMessage} a message, rows/s`] = rowsPerSecond
       figures[`${rowsPerMessage} a message, of the database's ceiling`] = most === undefined ? 'the bench `ceiling` did not run' : rowsPerSecond / most
