@@ -46,6 +46,8 @@ export interface CuredAedes {
   connect (connection: Connection): AedesClient
   /** Publishes a packet of the gateway's own. */
   publish (packet: InPublish, done: Done): void
+  /** Calls `listener` with every message that a filter matches, without the retained ones. Resolves when it counts. */
+  watch (filter: string, listener: (topic: string, payload: Buffer) => void): Promise<void>
   /** Closes every client that has logged in (their wills come through the hook), then stops. */
   close (): Promise<void>
 }
@@ -124,6 +126,13 @@ export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevel
       }
     },
     publish: (packet, done) => queue.publish(packet, null, done),
+    watch: async (filter, listener) => {
+      const deliver = ({ topic, payload }: InPublish, done: Done): void => {
+        listener(topic, payload)
+        done()
+      }
+      await new Promise<void>(resolve => internals.subscribe(filter, deliver, () => resolve()))
+    },
     close: async () => await new Promise<void>(resolve => aedes.close(resolve))
   }
 }

@@ -49,6 +49,11 @@ export interface Broker {
   acceptFailed (error: Error): void
   /** Publishes a message of the gateway's own. Resolves when it has gone out to the subscribers; rejects when the broker is closed. */
   publish (topic: string, payload: string | Uint8Array, options: { qos: 0 | 1 | 2, retain: boolean }): Promise<void>
+  /**
+   * Calls `listener` with every message from now on that a filter matches: what clients sent, journaled when it has to be, and what the gateway publishes.
+   * The payload is not kept by the broker. A listener must not throw.
+   */
+  watch (filter: string, listener: (topic: string, payload: Buffer) => void): Promise<void>
   /** A copy of the counters. */
   stats (): BrokerStats
   /** Reads no more, waits a moment for what is on its way to disk, then closes every connection. The inbox must stay open so long: wills go there. */
@@ -89,6 +94,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     publish: async (topic, payload, { qos, retain }) => {
       await new Promise<void>((resolve, reject) => aedes.publish(ownPacket(topic, payload, qos, retain), error => error ? reject(error) : resolve()))
     },
+    watch: async (filter, listener) => await aedes.watch(filter, listener),
     stats: () => ({ ...stats, refused: rejections.counts() }),
     close: async () => {
       for (const connection of connections) connection.halt()

@@ -17,6 +17,7 @@ import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
 import { ErrorTopic } from './error-topic.ts'
+import { openHomeAssistant } from './home-assistant.ts'
 import { booksRoutes } from './http/api/books.ts'
 import { deadLettersRoutes } from './http/api/dead-letters.ts'
 import { rejectionsRoutes } from './http/api/rejections.ts'
@@ -92,6 +93,8 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const rejections = new Rejections({ clock, log: log.child({ part: 'broker' }) })
     const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
+
+    if (settings.homeAssistant.on) await openHomeAssistant({ broker, topics, prefix: settings.homeAssistant.prefix, maxDevices: settings.limits.maxLastDevices, log })
 
     const condition = new Condition({ inbox, bridge, clock })
     closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))

@@ -35,6 +35,8 @@ export const settingsTable = {
   ISOBAR_MAX_OUTBOUND_BYTES: bytes('limits.maxOutboundBytes', '1MB', [1000, GB], 'Bytes that may wait for a subscriber that does not read; beyond it that subscriber is closed.'),
   ISOBAR_MAX_SUBSCRIPTIONS: integer('limits.maxSubscriptions', 256, [1, 1_000_000], 'Subscriptions of one client; those beyond it are answered with 128.'),
   ISOBAR_MAX_LAST_DEVICES: integer('limits.maxLastDevices', 10_000, [0, 10_000_000], 'Devices whose newest reading is kept for <device>/last; those beyond it have none.'),
+  ISOBAR_HOME_ASSISTANT: flag('homeAssistant.on', false, 'Devices announce themselves to Home Assistant: a retained message of MQTT discovery for each that has sent a birth.'),
+  ISOBAR_HOME_ASSISTANT_PREFIX: pattern('homeAssistant.prefix', 'homeassistant', /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/, 'topic levels of letters, digits, _ and -', 'First levels of the topics that Home Assistant reads.'),
   ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE: integer('limits.maxDeadLettersPerMinute', 100, [1, 1_000_000], 'Undecodable messages of one device that are taken in a minute; those beyond it wait for their PUBACK, so that the sender is slowed. Also the most <device>/error messages to it.'),
 
   ISOBAR_BATCH_MAX_ROWS: integer('batch.maxRows', 5000, [1, 50_000], 'Most rows of one insert.'),

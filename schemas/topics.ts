@@ -38,6 +38,9 @@ export class Topics {
   stored (id: DeviceId): string { return `${this.#prefix}${id}/stored` }
   error (id: DeviceId): string { return `${this.#prefix}${id}/error` }
 
+  /** Matches the births of all devices. */
+  get births (): string { return `${this.#prefix}+/birth` }
+
   /** The device and kind of a topic that the inbox journals; null for every other topic. */
   parseJournaled (topic: string): JournaledTopic | null {
     if (!topic.startsWith(this.#prefix)) return null
