@@ -12,11 +12,11 @@ export type RowWriter = (rows: readonly OpenRow[]) => Promise<Fate[]>
 export async function write (items: readonly Placed[], send: RowWriter): Promise<Fate[]> {
   const all = rowsOf(items)
   const rows = all.filter(({ end }) => end === null)
-  if (rows.length === 0) return all.map(({ end }) => end!)
-  const fates = await sendSorted(rows, send)
-  if (rows.length === all.length) return fates
+  const ends = rows.length === all.length ? null : all.map(({ end }) => end) // before it is sent: then more of them have one
+  const fates = rows.length === 0 ? [] : await sendSorted(rows, send)
+  if (ends === null) return fates
   let next = 0
-  return all.map(({ end }) => end ?? fates[next++]!)
+  return ends.map(end => end ?? fates[next++]!)
 }
 
 /** In the order of keys: two inserts with common keys in opposite orders deadlock. */

@@ -44,3 +44,12 @@ t.test('rows that have their end are not sent again, and keep it', async t => {
   t.strictSame(fates, [dead, stored, held, duplicate])
   t.strictSame(await write([item(...rows.filter(({ end }) => end !== null))], async () => { throw new Error('sent') }), [stored, duplicate])
 })
+
+t.test('a row that gets its end now does not shift the fates of the others', async t => {
+  const rows = [openRow({ seq: 0, end: stored }), openRow({ seq: 1 }), openRow({ seq: 2 })]
+  const fates = await write([item(...rows)], async sent => {
+    sent[0]!.end = stored // as row truth does
+    return [stored, held]
+  })
+  t.strictSame(fates, [stored, stored, held])
+})
