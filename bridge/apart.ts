@@ -18,7 +18,7 @@ export interface ApartParts {
   /** Rows that may be looked into or wait for it; as many may wait aside. */
   readonly maxRows: number
   readonly window: Window
-  readonly source: Pick<Source, 'position' | 'readFrom' | 'wake'>
+  readonly source: Pick<Source, 'position' | 'readAgain' | 'wake'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -69,22 +69,25 @@ export class Apart {
   /** Whether a delivery was taken and has no end yet. */
   isTaken (number: number): boolean { return this.#taken.has(number) }
 
-  /** Whether a delivery that was read is to be taken now. Else it was taken before, or there is no room for it and it stays in the source. */
-  takes ({ kind, deviceId, number }: Delivery): boolean {
-    const read = this.#left.read(deviceId, number)
+  /**
+   * Whether a delivery that was read is to be taken now. Else it was taken before, or there is no room for it and it stays in the source.
+   * @param again the source gives it again
+   */
+  takes ({ kind, deviceId, number }: Delivery, again: boolean): boolean {
+    const read = again ? this.#left.readAgain(deviceId, number) : 'new'
     if (read === 'passed') return false
     if (this.#taken.has(number)) {
       if (read === 'scout') this.#scoutEnded(0)
       return false
     }
-    if (read === 'new' && kind === 'tele') {
+    if (read !== 'scout' && kind === 'tele') {
       const lack = this.#lackFor(deviceId)
       if (lack !== null) {
         this.#left.leave(deviceId, number, lack)
         return false
       }
     }
-    this.#left.took(deviceId, number)
+    if (read === 'left') this.#left.took(deviceId, number)
     this.#taken.add(number)
     return true
   }
@@ -186,16 +189,15 @@ export class Apart {
   /** Lets the source read again what was left, when there is room for it. To be called when everything was taken that it gave. */
   readAgain (): void {
     const { source, clock } = this.#parts
-    const { next, caughtUp } = source.position()
-    this.#left.readTo(next)
-    if (this.#left.isReading) return
+    if (source.position().again) return
+    this.#left.endAgain()
     if (this.#scout !== null && !this.#taken.has(this.#scout)) this.#scoutEnded(0) // it was not there any more
     if (this.#left.devices === 0) return
     const lack = this.#lackThatEnded()
-    if (lack !== null) return source.readFrom(this.#left.readAgain(lack))
-    if (!caughtUp || this.#scout !== null || clock.monotonicMs() < this.#scoutAtMs) return
-    this.#scout = this.#left.readScout()
-    if (this.#scout !== null) source.readFrom(this.#scout)
+    if (lack !== null) return source.readAgain(this.#left.beginAgain(lack))
+    if (this.#scout !== null || clock.monotonicMs() < this.#scoutAtMs) return
+    this.#scout = this.#left.beginScout()
+    if (this.#scout !== null) source.readAgain(this.#scout, this.#scout)
   }
 
   #lackThatEnded (): Lack | null {

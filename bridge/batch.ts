@@ -18,6 +18,8 @@ export interface BatchLimits {
 
 /** Gathers items to batches. A pure accumulator: no timer, no I/O. An item is never split; the first one always fits. */
 export interface Batcher<T> {
+  /** Whether a batch is full and was not given out yet. */
+  readonly isFull: boolean
   add (item: T, rows: number, bytes: number): void
   /** Gives out the batches that are full or of age. */
   due (): Array<Batch<T>>
@@ -51,6 +53,7 @@ export function createBatcher<T> ({ maxRows, maxBytes, maxAgeMs }: BatchLimits, 
   }
 
   return {
+    get isFull () { return closed.length > 0 },
     add: (item, itemRows, itemBytes) => {
       if (items.length > 0 && rows + itemRows > maxRows) close('rows')
       else if (items.length > 0 && bytes + itemBytes > maxBytes) close('bytes')

@@ -1,19 +1,22 @@
+import { Alarm } from '../lib/alarm.ts'
+import { type Clock } from '../lib/clock.ts'
 import { type Delivery } from '../schemas/delivery.ts'
 import { type BridgeCounters } from '../schemas/thread.ts'
 import { type Apart } from './apart.ts'
 import { openRowsOf } from './aside.ts'
-import { type Batch, type Batcher, type Trigger } from './batch.ts'
+import { type Batch, type Trigger } from './batch.ts'
 import { type DeadLetters } from './dead-letters.ts'
 import { decode, type TimeRange } from './decode.ts'
 import { type Devices } from './devices.ts'
 import { enrich, type Enrichment, type Placed } from './enrich.ts'
+import { type Lanes } from './lanes.ts'
 import { type Notices } from './notices.ts'
 import { type Proof } from './proof.ts'
 import { type QualityTests } from './quality/quality.ts'
 import { type RecentSettlements } from './recent.ts'
 import { type RowTruth } from './row-truth.ts'
 import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
-import { type Demand, type Source } from './source.ts'
+import { type Demand, type Lane, type Source } from './source.ts'
 import { type Tracker } from './track.ts'
 import { type Window } from './window.ts'
 import { write, type RowWriter } from './write.ts'
@@ -25,7 +28,7 @@ export interface BridgeParts {
   readonly devices: Devices
   readonly enrichment: Enrichment
   readonly quality: Pick<QualityTests, 'judge'>
-  readonly batcher: Batcher<Placed>
+  readonly lanes: Lanes<Placed>
   readonly window: Window
   readonly truth: Pick<RowTruth, 'insert' | 'inquire'>
   readonly proof: Pick<Proof, 'takes'>
@@ -38,38 +41,57 @@ export interface BridgeParts {
   readonly tracker: Pick<Tracker, 'settled'>
   readonly recent: Pick<RecentSettlements, 'note'>
   readonly counters: BridgeCounters
+  readonly clock: Pick<Clock, 'sleep'>
 }
 
 /**
- * The bridge: source -> decode -> enrich -> judge -> batch -> write -> settle -> track. A step is a line here and a file beside. Rows that the database did not
- * take at once go the same way apart from the others.
+ * The bridge: source -> decode -> enrich -> judge -> batch -> write -> settle -> track. A step is a line here and a file beside. Reading and writing go
+ * on side by side: the lanes are filled until they have enough, and whenever the window has a place the next batch takes it. Rows that the database did
+ * not take at once go the same way apart from the others.
  * Resolves when `stop` has aborted and all that was read is settled; what the database does not take by then stays unsettled in the source.
  * Rejects only for a bug: the thread ends, is started again, and reads again what is not settled.
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
-  const { source, range, devices, enrichment, quality, batcher, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters } = parts
+  const { source, range, devices, enrichment, quality, lanes, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters, clock } = parts
   let batches = 0
-  const demand: Demand = {
-    untilDueMs: () => batcher.untilDueMs(),
-    full: () => apart.full
-  }
+  const demand: Demand = { takes: lane => !apart.full && lanes.takes(lane) }
   const insert: RowWriter = async rows => await truth.insert(rows)
   const inquire: RowWriter = async rows => await truth.inquire(rows)
+  const filled = new Alarm(clock)
+  const read = new AbortController()
   const ended = new AbortController()
   await Promise.all([
-    readAll().finally(() => ended.abort()),
+    readAll().finally(() => {
+      read.abort()
+      filled.ring()
+    }),
+    writeAll().finally(() => ended.abort()),
     apart.run(async batch => await commit(batch, inquire), ended.signal)
   ])
 
   async function readAll (): Promise<void> {
-    for await (const chunk of source.read(stop, demand)) {
+    for await (const { lane, again, deliveries } of source.read(AbortSignal.any([stop, ended.signal]), demand)) {
       const times = range()
-      for (const delivery of chunk) if (apart.takes(delivery)) take(prepare(delivery, times)) // else it stays in the source
-      for (const batch of batcher.due()) await window.enter(async () => await commit(batch, insert)) // a full window waits: this is the backpressure
+      const wasEmpty = lanes.untilDueMs() === Infinity
+      for (const delivery of deliveries) if (apart.takes(delivery, again)) take(prepare(delivery, times), lane) // else it stays in the source
+      if (wasEmpty || lanes.untilDueMs() === 0) filled.ring()
       apart.readAgain()
     }
-    for (const batch of batcher.rest()) await window.enter(async () => await commit(batch, insert))
+  }
+
+  async function writeAll (): Promise<void> {
+    while (!read.signal.aborted) {
+      await filled.until(lanes.untilDueMs())
+      if (lanes.untilDueMs() === 0) await window.enter(writeNext) // a full window waits: this is the backpressure
+    }
+    for (const batch of lanes.rest()) await window.enter(async () => await commit(batch, insert))
     await window.idle()
+  }
+
+  async function writeNext (): Promise<void> {
+    const batch = lanes.next()
+    source.wake()
+    if (batch !== null) await commit(batch, insert)
   }
 
   function prepare (delivery: Delivery, times: TimeRange): Placed {
@@ -80,10 +102,10 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
     return placed
   }
 
-  function take (placed: Placed): void {
+  function take (placed: Placed, lane: Lane): void {
     counters.deliveries++
     if (apart.concerns(placed.delivery)) apart.add(placed)
-    else batcher.add(placed, openRowsOf(placed), placed.delivery.payload.length)
+    else lanes.add(lane, placed, openRowsOf(placed), placed.delivery.payload.length)
   }
 
   async function commit (batch: Batch<Placed>, send: RowWriter): Promise<void> {

@@ -1,12 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type InboxReader } from '../inbox/reader.ts'
 import { type Clock } from '../lib/clock.ts'
-import { type Settled } from '../schemas/delivery.ts'
+import { liveMs, type Settled } from '../schemas/delivery.ts'
 import { packSettled, type PackedSettled } from '../schemas/thread.ts'
-import { type Demand, type Source } from './source.ts'
+import { Backlog } from './backlog.ts'
+import { type Chunk, type Demand, type Source } from './source.ts'
+import { Tail } from './tail.ts'
 
 export interface InboxSourceParts {
-  readonly reader: Pick<InboxReader, 'read'>
+  readonly reader: Pick<InboxReader, 'read' | 'next'>
   /** Tells the thread that writes the inbox what is settled; it answers with `confirmed`. */
   readonly post: (id: number, settled: PackedSettled) => void
   readonly clock: Clock
@@ -14,41 +16,60 @@ export interface InboxSourceParts {
 
 /** Read at a time: a few thousand small deliveries, some milliseconds of work. */
 const chunkBytes = 256 * 1024
-/** Looks by itself this often: a wake-up that overtakes its commit must not be the last one. */
-const lookEveryMs = 1_000
+/** Looks by itself this often: a wake-up that overtakes its commit must not be the last one, and the end of the inbox is to be known for each moment. */
+const lookEveryMs = 250
+/** A live lane that has fallen behind begins again with what was received within this time. */
+const newestMs = 1_000
+
+const nothing: Chunk = { lane: 'live', again: false, deliveries: [] }
 
 /**
- * The inbox as a source. It is written by the gateway's main thread alone: this side reads, and posts what is settled.
- * There is no cursor that lasts: what is in the inbox is what is not settled, and a start reads from the first delivery.
+ * The inbox as a source. It is written by the gateway's main thread alone: this side reads, and posts what is settled. There is no cursor that lasts: what
+ * is in the inbox is what is not settled, and a start has all of it before it.
+ *
+ * Two lanes are read in turn. The live one goes on from where it stands to the end. What it is too late for (all that was there at the start, and what the
+ * database could not take within 5 s) it passes over and leaves to the backlog. What is read again comes in the backlog's lane.
  */
 export class InboxSource implements Source {
   readonly #parts: InboxSourceParts
   readonly #unconfirmed = new Map<number, () => void>()
+  readonly #tail: Tail
+  readonly #backlog = new Backlog()
+  /** The next live delivery, and the one that is received next. */
   #next = 0
+  #end: number
+  #again: { next: number, readonly to: number } | null = null
   #caughtUp = false
+  /** Whose turn it is: of the lanes, and in the backlog's lane. */
+  #backlogNext = false
+  #againNext = false
   #lastId = 0
-  /** Something was appended since the last look. */
+  /** Something was appended, or somebody woke it, since the last look. */
   #fresh = false
   /** Ends the wait that is going on. */
   #wake = new AbortController()
 
   constructor (parts: InboxSourceParts) {
     this.#parts = parts
+    this.#end = parts.reader.next()
+    this.#tail = new Tail(parts.clock)
+    this.#tail.observe(this.#end)
   }
 
-  /** The inbox has new deliveries. */
-  appended (): void {
+  /** The inbox has new deliveries. @param next number of the one that is received next */
+  appended (next: number): void {
+    this.#end = next
+    this.#tail.observe(next)
+    this.wake()
+  }
+
+  wake (): void {
     this.#fresh = true
     this.#wake.abort()
   }
 
-  wake (): void {
-    this.#wake.abort()
-  }
-
-  readFrom (number: number): void {
-    this.#next = number
-    this.#caughtUp = false
+  readAgain (from: number, to = this.#next - 1): void {
+    this.#again = { next: from, to: to + 1 }
   }
 
   /** What was posted with this id is durable. */
@@ -57,8 +78,8 @@ export class InboxSource implements Source {
     this.#unconfirmed.delete(id)
   }
 
-  position (): { next: number, caughtUp: boolean } {
-    return { next: this.#next, caughtUp: this.#caughtUp }
+  position (): ReturnType<Source['position']> {
+    return { next: this.#next, caughtUp: this.#caughtUp && this.#backlog.isEmpty && this.#again === null, again: this.#again !== null }
   }
 
   async settle (settled: readonly Settled[]): Promise<void> {
@@ -69,29 +90,66 @@ export class InboxSource implements Source {
     await confirmed
   }
 
-  async * read (signal: AbortSignal, demand: Demand): ReturnType<Source['read']> {
+  async * read (signal: AbortSignal, demand: Demand): AsyncGenerator<Chunk> {
     signal.addEventListener('abort', () => this.#wake.abort(), { once: true })
     while (!signal.aborted) {
-      if (demand.full()) {
-        await this.#wait(demand.untilDueMs())
-        yield []
-        continue
-      }
       this.#fresh = false // before the look, so that nothing that comes after it is missed
-      const { deliveries, next } = this.#parts.reader.read(this.#next, chunkBytes)
-      this.#next = next
-      this.#caughtUp = deliveries.length === 0
-      if (!this.#caughtUp) await turn() // messages, answers of the database and timers
-      else if (!this.#fresh) await this.#wait(Math.min(demand.untilDueMs(), lookEveryMs))
-      yield deliveries
+      this.#passOver()
+      const chunk = this.#look(demand)
+      if (chunk === null && !this.#fresh) await this.#wait()
+      yield chunk ?? nothing
+      await turn() // messages, answers of the database and timers
     }
   }
 
-  async #wait (ms: number): Promise<void> {
+  /** Leaves to the backlog what is not live any more. */
+  #passOver (): void {
+    this.#tail.observe(this.#end)
+    if (this.#next >= this.#tail.before(liveMs) || this.#backlog.full) return
+    const newest = this.#tail.before(newestMs)
+    this.#backlog.add(this.#next, newest)
+    this.#next = newest
+  }
+
+  /** Reads a chunk of one of the lanes that are wanted, of both in turn; null when there is none. */
+  #look (demand: Demand): Chunk | null {
+    const lanes = [() => demand.takes('live') ? this.#readLive() : null, () => demand.takes('backlog') ? this.#readBacklog() : null]
+    if (this.#backlogNext) lanes.reverse()
+    for (const read of lanes) {
+      const chunk = read()
+      if (chunk === null) continue
+      this.#backlogNext = chunk.lane === 'live'
+      return chunk
+    }
+    return null
+  }
+
+  #readLive (): Chunk | null {
+    const { deliveries, next } = this.#parts.reader.read(this.#next, chunkBytes)
+    this.#next = next
+    this.#caughtUp = deliveries.length === 0
+    return this.#caughtUp ? null : { lane: 'live', again: false, deliveries }
+  }
+
+  #readBacklog (): Chunk | null {
+    this.#againNext = !this.#againNext
+    if (this.#again !== null && (this.#againNext || this.#backlog.isEmpty)) return this.#readOnce(this.#again)
+    if (this.#backlog.isEmpty) return null
+    return { lane: 'backlog', again: false, deliveries: this.#backlog.read((from, to) => this.#parts.reader.read(from, chunkBytes, to)) }
+  }
+
+  #readOnce (again: { next: number, readonly to: number }): Chunk {
+    const { deliveries, next } = this.#parts.reader.read(again.next, chunkBytes, again.to)
+    again.next = next
+    if (next >= again.to) this.#again = null
+    return { lane: 'backlog', again: true, deliveries }
+  }
+
+  async #wait (): Promise<void> {
     this.#wake = new AbortController()
     const { signal } = this.#wake
     try {
-      await this.#parts.clock.sleep(Math.min(ms, lookEveryMs), signal)
+      await this.#parts.clock.sleep(lookEveryMs, signal)
     } catch (error) {
       if (!signal.aborted) throw error
     }

@@ -24,8 +24,6 @@ export class Left {
   readonly #again = new Map<DeviceId, Mark>()
   /** One delivery that is read again for itself. */
   #scout: number | null = null
-  /** Everything below was read at least once. */
-  #read = 0
 
   get devices (): number { return this.#marks.size }
   /** Whether something is read again. */
@@ -39,20 +37,16 @@ export class Left {
     return false
   }
 
-  /** Takes note of a delivery that was read. @returns whether it is new or read again for its own sake; the others just lie on the way */
-  read (deviceId: DeviceId, number: number): 'new' | 'scout' | 'passed' {
-    if (number >= this.#read) {
-      this.#read = number + 1
-      return 'new'
-    }
+  /** Takes note of a delivery that was read again. @returns whether that was for its own sake, or as one that was left; the others just lie on the way */
+  readAgain (deviceId: DeviceId, number: number): 'left' | 'scout' | 'passed' {
     if (number === this.#scout) {
       this.#scout = null
       return 'scout'
     }
-    return number >= (this.#again.get(deviceId)?.from ?? Infinity) ? 'new' : 'passed'
+    return number >= (this.#again.get(deviceId)?.from ?? Infinity) ? 'left' : 'passed'
   }
 
-  /** A delivery was taken. */
+  /** A delivery that was left is taken. They come in order. */
   took (deviceId: DeviceId, number: number): void {
     const again = this.#again.get(deviceId)
     if (again !== undefined) again.from = number + 1
@@ -72,7 +66,7 @@ export class Left {
   }
 
   /** Begins to read again what was left for a lack. @returns the number to read from */
-  readAgain (lack: Lack): number {
+  beginAgain (lack: Lack): number {
     for (const [deviceId, mark] of this.#marks) {
       if (mark.lack !== lack) continue
       this.#again.set(deviceId, mark)
@@ -82,7 +76,7 @@ export class Left {
   }
 
   /** Begins to read the newest delivery again, and each only once, of one of the devices that were left for want of room aside. @returns its number */
-  readScout (): number | null {
+  beginScout (): number | null {
     for (const [deviceId, mark] of this.#marks) {
       const newest = mark.lack === 'aside' ? mark.newest.pop() : undefined
       if (newest === undefined) continue
@@ -94,9 +88,8 @@ export class Left {
     return null
   }
 
-  /** The source has come to this number. */
-  readTo (next: number): void {
-    if (next < this.#read) return
+  /** Everything was read again. */
+  endAgain (): void {
     this.#again.clear()
     this.#scout = null
   }

@@ -17,6 +17,7 @@ import { createDevices, type Devices } from './devices.ts'
 import { type Dialect } from './dialect/dialect.ts'
 import { every } from './every.ts'
 import { Hold, retryDelays } from './hold.ts'
+import { Lanes } from './lanes.ts'
 import { migrate } from './migrate.ts'
 import { createPlacements, refreshPlacements, type Placements } from './placements.ts'
 import { Notices } from './notices.ts'
@@ -157,7 +158,7 @@ export class BridgeRun {
       devices: createDevices({ database, hold: holds.devices, gatewayId, gatewayStartedAt, clock }),
       enrichment: { gatewayId, placements, counters },
       quality: new QualityTests({ placements, maxDevices: settings.track.maxDevices, counters }),
-      batcher: createBatcher(settings.batch, clock),
+      lanes: new Lanes(() => createBatcher(settings.batch, clock)),
       window,
       truth: new RowTruth({ readings, dialect, hold: holds.readings, proof, clock, counters }),
       proof,
@@ -166,7 +167,8 @@ export class BridgeRun {
       notices: new Notices({ maxPerMinute: settings.limits.maxDeadLettersPerMinute, post: tell, clock, counters }),
       tracker: this.tracker,
       recent: this.recent,
-      counters
+      counters,
+      clock
     }
   }
 

@@ -26,7 +26,7 @@ const stop = new AbortController()
 const reader = openInboxReader(data.inboxDir)
 const source = new InboxSource({ reader, post: (id, settled) => post({ kind: 'settle', id, settled }, buffersOf(settled)), clock })
 const log = createLog(data.logLevel).child({ part: 'bridge' })
-const bridge = new BridgeRun({ ...data, source, freshFrom: nextNumber(), counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
+const bridge = new BridgeRun({ ...data, source, freshFrom: reader.next(), counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
 const tracer = new Tracer({
   reader,
   recent: bridge.recent,
@@ -40,7 +40,7 @@ const answers = new Answers({ reader, tracker: bridge.tracker, tracer, gatewayId
 
 port.on('message', (message: ToBridge) => {
   switch (message.kind) {
-    case 'appended': return source.appended()
+    case 'appended': return source.appended(message.next)
     case 'settled': return source.confirmed(message.id)
     case 'ask':
       void answers.answer(message.question).then(answer => post({ kind: 'answer', id: message.id, answer }))
@@ -60,16 +60,6 @@ postStored()
 await answers.close()
 await reader.close()
 port.close()
-
-/** Number of the delivery that is received next. */
-function nextNumber (): number {
-  const snapshot = reader.snapshot()
-  try {
-    return snapshot.summary().next
-  } finally {
-    snapshot.close()
-  }
-}
 
 function postStatus (): () => void {
   let posted = ''

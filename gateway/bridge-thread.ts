@@ -69,7 +69,7 @@ class Supervisor implements BridgeThread {
 
   constructor (options: BridgeThreadOptions) {
     this.#options = options
-    options.inbox.onAppended(() => this.#send({ kind: 'appended' })) // one a commit, so there are few
+    options.inbox.onAppended(next => this.#send({ kind: 'appended', next })) // one a commit, so there are few
     this.#done = this.#keepRunning()
   }
 

@@ -1,4 +1,5 @@
 import { type BridgeStatus } from '../schemas/thread.ts'
+import { liveMs } from '../schemas/delivery.ts'
 import { type GatewayStatus } from '../schemas/status.ts'
 import { version } from '../lib/package.ts'
 import { type Inbox } from '../inbox/inbox.ts'
@@ -20,9 +21,6 @@ export interface Cause {
   readonly name: 'inbox-full' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held'
   readonly detail: string
 }
-
-/** An unsettled delivery is backlog when it is older: until then it is just on its way. */
-const liveMs = 5_000
 
 /** All causes of the moment, the gravest first. */
 export function causesOf ({ inbox, bridge }: Pick<StatusParts, 'inbox' | 'bridge'>): Cause[] {

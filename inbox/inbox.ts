@@ -58,8 +58,8 @@ export interface Inbox {
    * A delivery that is not open, settled before or never there, is ignored and counted. @throws IsobarError ISO_INBOX_CLOSED when closed before that
    */
   settle (settled: readonly Settled[]): Promise<void>
-  /** Called after each commit that added deliveries, before their `flushed`. */
-  onAppended (listener: () => void): void
+  /** Called after each commit that added deliveries, before their `flushed`, with the number of the next delivery that is not on disk. */
+  onAppended (listener: (next: number) => void): void
   onFullChanged (listener: (full: InboxFull | null) => void): void
   /** The counters as they are on disk; the map is the inbox's own and changes with each commit. */
   counters (): ReadonlyMap<DeviceId, Counters>

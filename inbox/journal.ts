@@ -35,7 +35,7 @@ export class Journal implements Inbox {
   readonly #room: Room
   readonly #counters: DeviceCounters
   readonly #writer = new GroupWriter()
-  readonly #listeners: Array<() => void> = []
+  readonly #listeners: Array<(next: number) => void> = []
   readonly #stats = { commits: 0, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 }
   readonly #stop = new AbortController()
 
@@ -77,7 +77,7 @@ export class Journal implements Inbox {
     })
   }
 
-  onAppended (listener: () => void): void { this.#listeners.push(listener) }
+  onAppended (listener: (next: number) => void): void { this.#listeners.push(listener) }
   onFullChanged (listener: (full: InboxFull | null) => void): void { this.#room.onChanged(listener) }
   counters (): ReadonlyMap<DeviceId, Counters> { return this.#counters.devices }
   totals (): Totals { return this.#counters.totals }
@@ -164,7 +164,7 @@ export class Journal implements Inbox {
     if (mismatched > 0) this.#parts.log.error({ settlements: mismatched }, 'settlements do not fit their deliveries')
     this.#judge()
     return () => {
-      if (appended > 0) for (const listener of this.#listeners) listener()
+      if (appended > 0) for (const listener of this.#listeners) listener(changes.summary.next)
       for (const callback of flushed) callback()
       for (const { resolve } of settled) resolve()
     }

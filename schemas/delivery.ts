@@ -36,6 +36,9 @@ export interface Delivery {
   readonly replayOf: LetterId | null
 }
 
+/** A delivery that was received within this time is live: it is just on its way. One that has waited longer is backlog. */
+export const liveMs = 5_000
+
 /** How a reading ended. */
 export type FateKind = 'stored' | 'duplicate' | 'dead'
 

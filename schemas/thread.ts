@@ -19,11 +19,11 @@ export interface BridgeThreadData {
 export type BridgeSettings = Pick<Settings, 'database' | 'batch' | 'write' | 'telemetry' | 'track' | 'limits'>
 
 /**
- * From the main thread: the inbox has new deliveries; what `settle` with this id named is durably settled; somebody asks; settle what was read and
+ * From the main thread: the inbox has new deliveries, up to the one before `next`; what `settle` with this id named is durably settled; somebody asks; settle what was read and
  * end.
  */
 export type ToBridge =
-  | { readonly kind: 'appended' }
+  | { readonly kind: 'appended', readonly next: number }
   | { readonly kind: 'settled', readonly id: number }
   | { readonly kind: 'ask', readonly id: number, readonly question: Question }
   | { readonly kind: 'drain' }

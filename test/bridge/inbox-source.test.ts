@@ -1,10 +1,13 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { InboxSource } from '../../bridge/inbox-source.ts'
-import { type Demand } from '../../bridge/source.ts'
+import { type Chunk, type Demand } from '../../bridge/source.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { realClock } from '../../lib/clock.ts'
 import { type Delivery } from '../../schemas/delivery.ts'
 import { unpackSettled, type PackedSettled } from '../../schemas/thread.ts'
+import { teleDelivery } from '../helpers/bridge.ts'
+import { createTestClock, type TestClock } from '../helpers/clock.ts'
 import { append, incoming, openTestInbox, openTestReader, settledAs, testInboxDir } from '../helpers/inbox.ts'
 
 interface TestSource {
@@ -20,68 +23,70 @@ async function openSource (t: Test): Promise<TestSource> {
   const inbox = await openTestInbox(t, { dir })
   const posted: TestSource['posted'] = []
   const source = new InboxSource({ reader: openTestReader(t, dir), post: (id, settled) => posted.push({ id, settled }), clock: realClock })
-  inbox.onAppended(() => source.appended())
+  inbox.onAppended(next => source.appended(next))
   const stop = new AbortController()
   t.teardown(() => stop.abort())
   return { dir, inbox, source, posted, stop }
 }
 
-const always: Demand = { untilDueMs: () => Infinity, full: () => false }
+const always: Demand = { takes: () => true }
 
 /** Reads chunks until so many deliveries have come. */
 async function take (source: InboxSource, count: number, { stop }: Pick<TestSource, 'stop'>, demand = always): Promise<Delivery[]> {
   const taken: Delivery[] = []
   for await (const chunk of source.read(stop.signal, demand)) {
-    taken.push(...chunk)
+    taken.push(...chunk.deliveries)
     if (taken.length >= count) break
   }
   return taken
 }
 
-t.test('it gives out what is in the inbox, in order, and then what comes', async t => {
+t.test('it gives out what is in the inbox and what comes, each once', async t => {
   const { inbox, source, stop } = await openSource(t)
   for (let n = 0; n < 3; n++) await append(inbox, incoming({ lastSeq: n, payload: new Uint8Array([n]) }))
   const taking = take(source, 5, { stop })
   await append(inbox, incoming({ payload: new Uint8Array([3]) }))
   await append(inbox, incoming({ payload: new Uint8Array([4]) }))
   const taken = await taking
-  t.strictSame(taken.map(({ payload }) => payload[0]), [0, 1, 2, 3, 4])
-  t.ok(taken.every(({ number }, n) => n === 0 || number > taken[n - 1]!.number), 'numbers grow')
+  t.strictSame(taken.map(({ payload }) => payload[0]).sort(), [0, 1, 2, 3, 4])
 })
 
 t.test('a new one begins with what is not settled, and knows when it has read all', async t => {
   const { dir, inbox, source, stop } = await openSource(t)
   for (let n = 0; n < 3; n++) await append(inbox, incoming({ payload: new Uint8Array([n]) }))
-  const [, second] = await take(source, 3, { stop })
-  await inbox.settle([settledAs('stored', second!)])
+  const second = (await take(source, 3, { stop })).find(({ payload }) => payload[0] === 1)!
+  await inbox.settle([settledAs('stored', second)])
   const again = new InboxSource({ reader: openTestReader(t, dir), post: () => {}, clock: realClock })
   t.equal(again.position().caughtUp, false)
   const read: number[] = []
-  for await (const chunk of again.read(stop.signal, { ...always, untilDueMs: () => 1 })) {
-    read.push(...chunk.map(({ payload }) => payload[0]!))
+  for await (const chunk of again.read(stop.signal, always)) {
+    read.push(...chunk.deliveries.map(({ payload }) => payload[0]!))
     if (again.position().caughtUp) break
   }
   t.strictSame(read, [0, 2])
 })
 
-t.test('an empty chunk comes when the reader\'s time has come', async t => {
+t.test('an empty chunk comes now and then, and when somebody wakes it', async t => {
   const { source, stop } = await openSource(t)
+  const chunks = source.read(stop.signal, always)
+  t.match((await chunks.next()).value, { deliveries: [] })
   const startedMs = performance.now()
-  const { value } = await source.read(stop.signal, { untilDueMs: () => 50, full: () => false })[Symbol.asyncIterator]().next()
-  t.strictSame(value, [])
-  t.ok(performance.now() - startedMs >= 45)
+  setTimeout(() => source.wake(), 20)
+  t.match((await chunks.next()).value, { deliveries: [] })
+  t.ok(performance.now() - startedMs < 200)
 })
 
-t.test('while the reader is full it gets nothing new', async t => {
+t.test('a lane that is not taken is not read', async t => {
   const { inbox, source, stop } = await openSource(t)
   await append(inbox)
   let looks = 0
-  const lengths: number[] = []
-  for await (const chunk of source.read(stop.signal, { untilDueMs: () => 5, full: () => ++looks <= 3 })) {
-    lengths.push(chunk.length)
-    if (chunk.length > 0) break
+  const lanes: string[] = []
+  for await (const { lane, deliveries } of source.read(stop.signal, { takes: () => ++looks > 6 })) {
+    if (deliveries.length > 0) lanes.push(lane)
+    if (lanes.length > 0) break
+    source.wake()
   }
-  t.strictSame(lengths, [0, 0, 0, 1])
+  t.ok(looks > 6)
 })
 
 t.test('the signal ends a wait at once', async t => {
@@ -105,4 +110,91 @@ t.test('settle posts the ends and resolves at the confirmation', async t => {
   await settling
   await source.settle([])
   t.equal(posted.length, 1, 'nothing settled, nothing said')
+})
+
+/** A source over an inbox whose clock a test turns; it is read chunk by chunk. */
+async function openTurned (t: Test): Promise<{ clock: TestClock, next: (takes?: Demand['takes']) => Promise<Chunk>, source: InboxSource, add: (from: number, to: number) => void }> {
+  const clock = createTestClock()
+  const deliveries: Delivery[] = []
+  const reader = {
+    next: () => deliveries.length,
+    read: (from: number, _maxBytes: number, to = Infinity) => {
+      const read = deliveries.slice(from, Math.min(to, from + 10))
+      const end = from + read.length
+      return { deliveries: read, next: read.length < 10 && to !== Infinity ? Math.max(end, to) : end }
+    }
+  }
+  const source = new InboxSource({ reader, post: () => {}, clock })
+  const stop = new AbortController()
+  let takes: Demand['takes'] = () => true
+  const chunks = source.read(stop.signal, { takes: lane => takes(lane) })
+  t.teardown(() => stop.abort())
+  return {
+    clock,
+    source,
+    add: (from, to) => {
+      for (let number = from; number <= to; number++) deliveries.push(teleDelivery({ number, deviceId: `dev-${number % 3}` }))
+      source.appended(deliveries.length)
+    },
+    next: async (wanted = () => true) => {
+      takes = wanted
+      const coming = chunks.next()
+      await turn()
+      await turn()
+      source.wake() // should it wait
+      return (await coming).value as Chunk
+    }
+  }
+}
+
+const numbers = ({ lane, deliveries }: Chunk): string => `${lane} ${deliveries.map(({ number }) => number).join(' ')}`.trim()
+
+t.test('what was there at the start is backlog, and what comes goes before it', async t => {
+  const { add, next } = await openTurned(t)
+  add(0, 24)
+  t.equal(numbers(await next()), 'backlog 0 1 2 3 4 5 6 7 8 9')
+  add(25, 26)
+  t.equal(numbers(await next()), 'live 25 26')
+  t.equal(numbers(await next()), 'backlog 10 11 12 13 14 15 16 17 18 19')
+  add(27, 27)
+  t.equal(numbers(await next()), 'live 27')
+  t.equal(numbers(await next()), 'backlog 20 21 22 23 24')
+})
+
+t.test('a live lane that was not taken for 5 s begins again with the newest second, and the rest is backlog', async t => {
+  const { add, next, clock, source } = await openTurned(t)
+  add(0, 0)
+  t.equal(numbers(await next()), 'backlog 0')
+  for (let second = 1; second <= 7; second++) {
+    await clock.advance(1_000)
+    add(second, second)
+  }
+  t.equal(numbers(await next(() => false)), 'live', 'nothing is taken')
+  t.equal(source.position().caughtUp, false)
+  t.equal(numbers(await next()), 'live 7')
+  t.equal(numbers(await next()), 'backlog 1 2 3 4 5 6')
+  t.equal(numbers(await next()), 'live')
+  t.equal(source.position().caughtUp, true)
+})
+
+t.test('the clock of the wall has no say in what is live', async t => {
+  const { add, next, clock } = await openTurned(t)
+  await next()
+  for (const stepMs of [3_600_000, -7_200_000]) {
+    clock.step(stepMs)
+    const number = stepMs > 0 ? 0 : 1
+    add(number, number)
+    t.equal(numbers(await next()), `live ${number}`)
+  }
+})
+
+t.test('what is read again is said so, and does not keep the backlog waiting', async t => {
+  const { add, next, source } = await openTurned(t)
+  add(0, 39)
+  t.equal(numbers(await next()), 'backlog 0 1 2 3 4 5 6 7 8 9')
+  source.readAgain(3, 14)
+  const read = [await next(), await next(), await next(), await next()]
+  t.strictSame(read.map(({ again }) => again).sort(), [false, false, true, true])
+  t.strictSame(read.filter(({ again }) => again).flatMap(({ deliveries }) => deliveries.map(({ number }) => number)), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14])
+  t.equal(source.position().again, false)
 })

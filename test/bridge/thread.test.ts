@@ -34,7 +34,7 @@ t.test('the thread bridges the inbox, says how it goes, and ends when it has dra
   t.teardown(async () => { await worker.terminate() })
   const statuses: BridgeStatus[] = []
   let ready = false
-  inbox.onAppended(() => worker.postMessage({ kind: 'appended' }))
+  inbox.onAppended(next => worker.postMessage({ kind: 'appended', next }))
   worker.on('message', (message: FromBridge) => {
     switch (message.kind) {
       case 'ready': ready = true; break

@@ -75,7 +75,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
         else setImmediate(() => source.confirmed(id))
       }
     })
-    inbox.onAppended(() => source.appended())
+    inbox.onAppended(next => source.appended(next))
     const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock: realClock, log: createLog('silent') })
     return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
   }

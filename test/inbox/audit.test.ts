@@ -43,7 +43,7 @@ t.test('while the inbox goes on, journal and counters are of the same moment', a
     }
   })()
   while (inbox.totals().stored === 0) await realClock.sleep(5)
-  const nextCommit = async (): Promise<void> => await new Promise(resolve => { inbox.onAppended(resolve) })
+  const nextCommit = async (): Promise<void> => await new Promise(resolve => { inbox.onAppended(() => resolve()) })
   for (let round = 0; round < 5; round++) {
     const before = inbox.totals().received
     const audit = await auditInbox(reader, { clock: { ...clockOfSteps(1), sleep: nextCommit } })

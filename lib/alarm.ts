@@ -1,0 +1,36 @@
+import { type Clock } from './clock.ts'
+
+/** The longest time that a timer of Node can be set to is 24 days. */
+const longestMs = 86_400_000
+
+/** Lets one who waits for something sleep until it comes or a time is up. What rings while nobody sleeps is not missed. */
+export class Alarm {
+  readonly #clock: Pick<Clock, 'sleep'>
+  #rung = false
+  #sleep = new AbortController()
+
+  constructor (clock: Pick<Clock, 'sleep'>) {
+    this.#clock = clock
+  }
+
+  ring (): void {
+    this.#rung = true
+    this.#sleep.abort()
+  }
+
+  /** Resolves at the next ring, at once when it has rung since the last call, or after `ms` (Infinity: not before the next ring). */
+  async until (ms: number): Promise<void> {
+    if (!this.#rung && ms > 0) await this.#sleepFor(Math.min(ms, longestMs))
+    this.#rung = false
+  }
+
+  async #sleepFor (ms: number): Promise<void> {
+    this.#sleep = new AbortController()
+    const { signal } = this.#sleep
+    try {
+      await this.#clock.sleep(ms, signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+}
