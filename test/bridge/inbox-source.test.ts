@@ -113,9 +113,10 @@ t.test('settle posts the ends and resolves at the confirmation', async t => {
 })
 
 /** A source over an inbox whose clock a test turns; it is read chunk by chunk. */
-async function openTurned (t: Test): Promise<{ clock: TestClock, next: (takes?: Demand['takes']) => Promise<Chunk>, source: InboxSource, add: (from: number, to: number) => void }> {
+async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, next: (takes?: Demand['takes']) => Promise<Chunk>, source: InboxSource, add: (from: number, to: number) => void }> {
   const clock = createTestClock()
-  const deliveries: Delivery[] = []
+  const deliveryOf = (number: number): Delivery => teleDelivery({ number, deviceId: `dev-${number % 3}` })
+  const deliveries = Array.from({ length: atStart }, (_, number) => deliveryOf(number))
   const reader = {
     next: () => deliveries.length,
     read: (from: number, _maxBytes: number, to = Infinity) => {
@@ -133,7 +134,7 @@ async function openTurned (t: Test): Promise<{ clock: TestClock, next: (takes?: 
     clock,
     source,
     add: (from, to) => {
-      for (let number = from; number <= to; number++) deliveries.push(teleDelivery({ number, deviceId: `dev-${number % 3}` }))
+      for (let number = from; number <= to; number++) deliveries.push(deliveryOf(number))
       source.appended(deliveries.length)
     },
     next: async (wanted = () => true) => {
@@ -150,8 +151,7 @@ async function openTurned (t: Test): Promise<{ clock: TestClock, next: (takes?: 
 const numbers = ({ lane, deliveries }: Chunk): string => `${lane} ${deliveries.map(({ number }) => number).join(' ')}`.trim()
 
 t.test('what was there at the start is backlog, and what comes goes before it', async t => {
-  const { add, next } = await openTurned(t)
-  add(0, 24)
+  const { add, next } = await openTurned(t, 25)
   t.equal(numbers(await next()), 'backlog 0 1 2 3 4 5 6 7 8 9')
   add(25, 26)
   t.equal(numbers(await next()), 'live 25 26')
@@ -162,8 +162,7 @@ t.test('what was there at the start is backlog, and what comes goes before it', 
 })
 
 t.test('a live lane that was not taken for 5 s begins again with the newest second, and the rest is backlog', async t => {
-  const { add, next, clock, source } = await openTurned(t)
-  add(0, 0)
+  const { add, next, clock, source } = await openTurned(t, 1)
   t.equal(numbers(await next()), 'backlog 0')
   for (let second = 1; second <= 7; second++) {
     await clock.advance(1_000)
@@ -189,8 +188,7 @@ t.test('the clock of the wall has no say in what is live', async t => {
 })
 
 t.test('what is read again is said so, and does not keep the backlog waiting', async t => {
-  const { add, next, source } = await openTurned(t)
-  add(0, 39)
+  const { next, source } = await openTurned(t, 40)
   t.equal(numbers(await next()), 'backlog 0 1 2 3 4 5 6 7 8 9')
   source.readAgain(3, 14)
   const read = [await next(), await next(), await next(), await next()]
