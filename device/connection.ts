@@ -5,13 +5,23 @@ import { textOf } from '../lib/errors.ts'
 /** Longest wait for the other side to close after our DISCONNECT. */
 const disconnectMs = 500
 
-export interface ConnectionOptions {
-  readonly brokerUrl: string
-  readonly clientId: string
+/** Who we are, and whom we trust. */
+export interface Login {
   readonly username?: string
   readonly password?: string
+  /** In PEM: whom to trust instead of the system's authorities; our certificate and its key. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+export interface ConnectionOptions extends Login {
+  readonly brokerUrl: string
+  readonly clientId: string
   /** What the broker publishes, retained, when the connection ends without a DISCONNECT. */
   readonly will?: { readonly topic: string, readonly payload: string }
+  /** Gets what arrives on the topics that were subscribed to. */
+  readonly take?: (topic: string, payload: Uint8Array, retained: boolean) => void
   readonly clock: Clock
 }
 
@@ -37,7 +47,7 @@ export class Connection {
   readonly #client: MqttClient
   readonly #clock: Clock
 
-  constructor ({ brokerUrl, clientId, username, password, will, clock }: ConnectionOptions) {
+  constructor ({ brokerUrl, clientId, username, password, ca, cert, key, will, take, clock }: ConnectionOptions) {
     this.#clock = clock
     this.#client = connect(brokerUrl, {
       clientId,
@@ -48,8 +58,12 @@ export class Connection {
       connectTimeout: 20_000, // a gateway that a whole fleet comes back to takes seconds
       reconnectPeriod: 0,
       queueQoSZero: false,
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
       ...(will === undefined ? {} : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true } })
     })
+    if (take !== undefined) this.#client.on('message', (topic, payload, { retain }) => take(topic, payload, retain))
     this.accepted = new Promise(resolve => {
       this.#client.once('connect', () => resolve(true))
       this.#client.once('close', () => resolve(false))
@@ -60,6 +74,11 @@ export class Connection {
   /** Publishes with QoS 1. True at the PUBACK; false when the connection ends before. */
   async publish (topic: string, payload: string | Buffer, { retain }: { retain: boolean }): Promise<boolean> {
     return await new Promise(resolve => this.#client.publish(topic, payload, { qos: 1, retain }, error => resolve(error == null)))
+  }
+
+  /** Subscribes with QoS 1. False when the broker refuses a filter, or the connection ends before. */
+  async subscribe (filters: readonly string[]): Promise<boolean> {
+    return await new Promise(resolve => this.#client.subscribe([...filters], { qos: 1 }, (error, granted) => resolve(error == null && (granted ?? []).every(({ qos }) => qos < 128))))
   }
 
   /** DISCONNECT, so that there is no will. Only when everything is acknowledged: MQTT.js keeps it back until then. */

@@ -5,7 +5,8 @@ import { type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'
 import { type DeviceId, type Topics } from '../schemas/topics.ts'
 import { openPublisher, type Publisher } from './publisher.ts'
-import { Queue, type QueuedReading } from './queue.ts'
+import { type MadeReading } from './outbox/entry.ts'
+import { Outbox } from './outbox/outbox.ts'
 import { createRandom, createWeather, type Weather } from './weather.ts'
 
 export interface FleetOptions {
@@ -59,7 +60,7 @@ const maxTickMs = 20
 const connectEveryMs = 5
 
 /**
- * Many simulated devices in one process: each with a connection, a queue, a birth and a will of its own, as a real one has, and values out of the
+ * Many simulated devices in one process: each with a connection, an outbox, a birth and a will of its own, as a real one has, and values out of the
  * weather instead of a chip. One timer serves all of them.
  */
 export function startFleet (options: FleetOptions): Fleet {
@@ -72,7 +73,7 @@ interface Member {
   readonly boot: number
   readonly weather: Weather
   readonly random: () => number
-  readonly queue: Queue
+  readonly outbox: Outbox
   publisher: Publisher | null
   seq: number
 }
@@ -108,11 +109,11 @@ class SimulatedFleet implements Fleet {
     return {
       connected: sum(({ publisher }) => publisher?.connected === true ? 1 : 0),
       readings: sum(({ seq }) => seq),
-      published: sum(({ queue }) => queue.published),
-      acknowledged: sum(({ queue }) => queue.acknowledged),
-      inFlight: sum(({ queue }) => queue.inFlight),
-      waiting: sum(({ queue }) => queue.size),
-      dropped: sum(({ queue }) => queue.dropped),
+      published: sum(({ outbox }) => outbox.published),
+      acknowledged: sum(({ outbox }) => outbox.acknowledged),
+      inFlight: sum(({ outbox }) => outbox.inFlight),
+      waiting: sum(({ outbox }) => outbox.size),
+      dropped: sum(({ outbox }) => outbox.dropped),
       missed: this.#missed,
       reconnects: sum(({ publisher }) => Math.max(0, (publisher?.connections ?? 0) - 1))
     }
@@ -148,11 +149,11 @@ class SimulatedFleet implements Fleet {
   }
 
   /** One device speaks for all in the log: what keeps it from the gateway keeps the others too. */
-  #open ({ id, boot, queue }: Member, isFirst: boolean): Publisher {
+  #open ({ id, boot, outbox }: Member, isFirst: boolean): Publisher {
     const { brokerUrl, topics, intervalMs, retry, clock } = this.#options
     const log = this.#options.log.child({ part: 'fleet', device: id }, isFirst ? {} : { level: 'silent' })
     const birth = { v: 1, device: id, boot, firmware: version, sensor: 'bmp180 (fleet)', intervalMs, oversampling: 3 } as const
-    return openPublisher({ brokerUrl, deviceId: id, topics, queue, birth: () => ({ ...birth, at: Math.round(clock.now()) }), clock, log, retry, random: this.#random })
+    return openPublisher({ brokerUrl, deviceId: id, topics, outbox, birth: () => ({ ...birth, at: Math.round(clock.now()) }), clock, log, retry, random: this.#random })
   }
 
   /** When the next member is due, in ms since the start. */
@@ -164,7 +165,7 @@ class SimulatedFleet implements Fleet {
   #measure (elapsedMs: number): void {
     for (let left = this.#members.length; left > 0 && this.#dueMs() <= elapsedMs; left--) {
       const member = this.#members[this.#next]!
-      member.queue.push(this.#readingOf(member))
+      member.outbox.push(this.#readingOf(member))
       member.publisher?.wake()
       if (++this.#next < this.#members.length) continue
       this.#next = 0
@@ -175,7 +176,7 @@ class SimulatedFleet implements Fleet {
     }
   }
 
-  #readingOf (member: Member): QueuedReading {
+  #readingOf (member: Member): MadeReading {
     const ts = Math.round(this.#options.clock.now())
     const { temperatureC, pressurePa } = member.weather(ts)
     const noise = member.random() - 0.5
@@ -193,7 +194,7 @@ function createMembers ({ devices, prefix, intervalMs, batch, seed, maxQueued }:
       boot: randomInt(2 ** 32),
       weather: createWeather(seed + index),
       random,
-      queue: new Queue({ batch, maxReadings }),
+      outbox: new Outbox({ batch, maxReadings }),
       publisher: null,
       seq: 0
     }

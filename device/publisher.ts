@@ -4,15 +4,21 @@ import { type Logger } from '../lib/log.ts'
 import { encodeBirth, type Birth } from '../schemas/birth.ts'
 import { type DeviceState } from '../schemas/state.ts'
 import { type DeviceId, type Topics } from '../schemas/topics.ts'
-import { Connection, type ConnectionEnd } from './connection.ts'
-import { type Message, type Queue } from './queue.ts'
+import { Connection, type ConnectionEnd, type Login } from './connection.ts'
+import { type Message, type Outbox } from './outbox/outbox.ts'
 
-/** Most telemetry messages without PUBACK. */
+/** Most messages of fresh readings without PUBACK. Of the backlog there is one. */
 const window = 8
 /** A connection that lasted so long was a good one: the back-off starts anew. */
 const steadyMs = 60_000
 /** Pause after a CONNECT that was refused for who we are: a person has to act. Half of it to all of it. */
 const refusedPauseMs = 60_000
+/** A connection that the other side ends sooner may have been taken over: by a device with the same id, which will do it again. */
+const evictedMs = 10_000
+/** From so many of them in a row on the pauses are of another size. */
+const evictionsAllowed = 1
+/** They double from one to the next, up to so many times the longest pause between other connections. */
+const maxEvictedPauses = 32
 /** At close: longest wait for the PUBACKs of readings, then for that of `offline`. */
 const drainMs = 2_000
 const goodbyeMs = 500
@@ -23,9 +29,11 @@ export interface PublisherOptions {
   readonly brokerUrl: string
   readonly deviceId: DeviceId
   readonly topics: Topics
-  readonly username?: string
-  readonly password?: string
-  readonly queue: Queue
+  /** Asked at each connection, so that a new password or certificate counts without a restart. */
+  readonly login?: () => Login
+  readonly outbox: Outbox
+  /** What is listened to. */
+  readonly inbound?: Inbound
   /** What is said of the device at each connection. */
   readonly birth: () => Birth
   readonly clock: Clock
@@ -36,16 +44,26 @@ export interface PublisherOptions {
   readonly random?: () => number
 }
 
+export interface Inbound {
+  readonly filters: readonly string[]
+  /** Untrusted bytes; valid during the call. */
+  take (topic: string, payload: Uint8Array, retained: boolean): void
+}
+
 export interface Publisher {
-  /** There is something new in the queue. */
+  /** There is something new in the outbox. */
   wake (): void
+  /** Publishes with QoS 1 at once. False when there is no connection, or it ends before the PUBACK: nothing is kept. */
+  tell (topic: string, payload: string, options: { retain: boolean }): Promise<boolean>
+  /** Says anew what the device is. */
+  announce (): Promise<boolean>
   /** Whether readings go out. */
   readonly connected: boolean
   /** Connections that were accepted so far. */
   readonly connections: number
   /** Resolves after `close`; rejects for a bug only. */
   readonly done: Promise<void>
-  /** Sends what is queued and waits up to 2 s for its PUBACKs, says `offline`, disconnects. What is not acknowledged then stays in the queue. */
+  /** Sends what is there and waits up to 2 s for its PUBACKs, says `offline`, disconnects. What is not acknowledged then stays in the outbox. */
   close (): Promise<void>
 }
 
@@ -54,9 +72,15 @@ export function openPublisher (options: PublisherOptions): Publisher {
   return new MqttPublisher(options)
 }
 
-/** The pause before the next connection. `attempt` counts the connections since the last steady one. */
-export function pauseAfter ({ returnCode }: ConnectionEnd, attempt: number, retry: RetryDelay = defaultRetry, random: () => number = Math.random): number {
-  return isRefusal(returnCode) ? refusedPauseMs * (1 + random()) / 2 : backoffMs(attempt, retry, random)
+/**
+ * The pause before the next connection.
+ * @param attempt counts the connections since the last steady one
+ * @param evictions counts the last ones in a row that the other side ended soon after it had accepted them
+ */
+export function pauseAfter ({ returnCode }: ConnectionEnd, attempt: number, evictions: number, retry: RetryDelay = defaultRetry, random: () => number = Math.random): number {
+  if (isRefusal(returnCode)) return refusedPauseMs * (1 + random()) / 2
+  if (evictions > evictionsAllowed) return retry.maxMs * Math.min(maxEvictedPauses, 2 ** evictions) * (1 + random()) / 2
+  return backoffMs(attempt, retry, random)
 }
 
 /** Return codes 1, 2, 4 and 5 refuse this client; 3, server unavailable, passes by itself. */
@@ -65,8 +89,8 @@ function isRefusal (returnCode: number): boolean {
 }
 
 /**
- * WAITING: no connection, a pause runs. CONNECTING: one is under way. ANNOUNCING: accepted; birth and `online` are not acknowledged yet. ONLINE: the
- * queue goes out, at most `window` messages at once. CLOSED.
+ * WAITING: no connection, a pause runs. CONNECTING: one is under way. ANNOUNCING: accepted; birth and `online` are not acknowledged yet. ONLINE: fresh
+ * readings go out, at most `window` messages at once, and one message of the backlog beside them. CLOSED.
  * WAITING -> CONNECTING when the pause is over, -> ANNOUNCING -> ONLINE; any -> WAITING when the connection ends; any -> CLOSED.
  */
 class MqttPublisher implements Publisher {
@@ -76,7 +100,10 @@ class MqttPublisher implements Publisher {
   #connection: Connection | null = null
   #online = false
   #closing = false
+  /** Whose backlog is being sent. */
+  #draining: Connection | null = null
   #connections = 0
+  #evictions = 0
   #lastReason = ''
   #onProgress: () => void = () => {}
 
@@ -92,37 +119,47 @@ class MqttPublisher implements Publisher {
     if (this.#online) this.#send(this.#connection!)
   }
 
+  async tell (topic: string, payload: string, { retain }: { retain: boolean }): Promise<boolean> {
+    return this.#connection !== null && this.#online && await this.#connection.publish(topic, payload, { retain })
+  }
+
+  async announce (): Promise<boolean> {
+    const { birth, deviceId, topics } = this.#options
+    return await this.tell(topics.birth(deviceId), encodeBirth(birth()), { retain: true })
+  }
+
   async close (): Promise<void> {
     if (!this.#closing) await this.#close()
     await this.done
   }
 
   async #run (): Promise<void> {
-    const { clock, queue, retry, random } = this.#options
+    const { clock, outbox, retry, random } = this.#options
     for (let attempt = 0; !this.#closing; attempt++) {
       const connection = this.#connection = this.#connect()
       const [end] = await Promise.all([connection.ended, this.#announce(connection)])
       this.#connection = null
       this.#online = false
-      queue.requeue()
+      outbox.requeue()
       this.#onProgress()
       if (this.#closing) return
       if (end.heldMs >= steadyMs) attempt = 0
-      const pauseMs = pauseAfter(end, attempt, retry, random)
+      this.#evictions = end.heldMs > 0 && end.heldMs < evictedMs ? this.#evictions + 1 : end.heldMs > 0 ? 0 : this.#evictions
+      const pauseMs = pauseAfter(end, attempt, this.#evictions, retry, random)
       this.#report(end, pauseMs)
       await clock.sleep(pauseMs, this.#stop.signal).catch(ignoreAbort(this.#stop.signal))
     }
   }
 
   #connect (): Connection {
-    const { brokerUrl, deviceId, topics, username, password, clock } = this.#options
+    const { brokerUrl, deviceId, topics, login, inbound, clock } = this.#options
     const offline: DeviceState = 'offline'
-    return new Connection({ brokerUrl, clientId: deviceId, username, password, clock, will: { topic: topics.state(deviceId), payload: offline } })
+    return new Connection({ brokerUrl, clientId: deviceId, ...login?.(), clock, will: { topic: topics.state(deviceId), payload: offline }, take: inbound?.take })
   }
 
   /** Birth and `online`; the readings follow when both are acknowledged. */
   async #announce (connection: Connection): Promise<void> {
-    const { birth, deviceId, topics, brokerUrl, log } = this.#options
+    const { birth, deviceId, topics, brokerUrl, inbound, log } = this.#options
     if (!await connection.accepted) return
     this.#connections++
     this.#lastReason = ''
@@ -135,26 +172,45 @@ class MqttPublisher implements Publisher {
     this.#online = true
     this.#send(connection)
     this.#onProgress()
+    if (inbound !== undefined && inbound.filters.length > 0) await connection.subscribe(inbound.filters)
   }
 
-  /** Fills the window. */
+  /** Fills the window, and sees that the backlog goes. */
   #send (connection: Connection): void {
-    const { queue } = this.#options
-    while (queue.inFlight < window) {
-      const message = queue.next(this.#closing)
-      if (message === null) return
-      void this.#deliver(connection, message)
+    const { outbox } = this.#options
+    while (outbox.inFlight < window) {
+      const message = outbox.next(this.#closing)
+      if (message === null) break
+      void this.#deliver(connection, message).then(() => this.#sendMore(connection))
     }
+    if (this.#draining !== connection && outbox.hasBacklog(this.#closing)) void this.#drain(connection)
+  }
+
+  #sendMore (connection: Connection): void {
+    if (connection !== this.#connection) return
+    this.#send(connection)
+    this.#onProgress()
+  }
+
+  /** The backlog, a message at a time, as long as the connection lasts. */
+  async #drain (connection: Connection): Promise<void> {
+    const { outbox } = this.#options
+    this.#draining = connection
+    for (let message = await outbox.nextBacklog(this.#closing); message !== null; message = await outbox.nextBacklog(this.#closing)) {
+      if (connection !== this.#connection) return outbox.giveBack(message)
+      await this.#deliver(connection, message)
+      if (connection !== this.#connection) return
+      this.#onProgress()
+    }
+    this.#draining = null
+    this.#sendMore(connection)
   }
 
   async #deliver (connection: Connection, message: Message): Promise<void> {
-    const { queue, deviceId, topics } = this.#options
+    const { outbox, deviceId, topics } = this.#options
     const { buffer, byteOffset, length } = message.payload
     const acknowledged = await connection.publish(topics.tele(deviceId), Buffer.from(buffer, byteOffset, length), { retain: false })
-    if (!acknowledged || connection !== this.#connection) return // it is sent again on the next connection
-    queue.acknowledge(message)
-    this.#send(connection)
-    this.#onProgress()
+    if (acknowledged && connection === this.#connection) outbox.acknowledge(message) // else it is sent again on the next connection
   }
 
   async #publishState (connection: Connection, state: DeviceState): Promise<boolean> {
@@ -163,21 +219,21 @@ class MqttPublisher implements Publisher {
   }
 
   async #close (): Promise<void> {
-    const { clock, queue, log } = this.#options
+    const { clock, outbox, log } = this.#options
     this.#closing = true
     this.wake() // now also what is less than a batch
-    await within(clock, drainMs, this.#until(() => this.#connection === null || (this.#online && queue.size === 0)))
+    await within(clock, drainMs, this.#until(() => this.#connection === null || (this.#online && outbox.unacknowledged === 0)))
     if (this.#connection !== null) await this.#goodbye(this.#connection)
     this.#stop.abort()
     await this.done
-    if (queue.size > 0) log.warn({ readings: queue.size }, 'closed with readings that are not acknowledged')
+    if (outbox.unacknowledged > 0) log.warn({ readings: outbox.unacknowledged }, 'closed with readings that are not acknowledged')
   }
 
   /** `offline` and DISCONNECT. Where they do not get through the connection is cut, and the will says the same. */
   async #goodbye (connection: Connection): Promise<void> {
-    const { clock, queue } = this.#options
+    const { clock, outbox } = this.#options
     const said = this.#online && await within(clock, goodbyeMs, this.#publishState(connection, 'offline'))
-    if (said && queue.inFlight === 0) await connection.disconnect()
+    if (said && outbox.inFlight === 0) await connection.disconnect()
     else connection.cut()
   }
 
@@ -193,6 +249,7 @@ class MqttPublisher implements Publisher {
   #report ({ reason, returnCode, heldMs }: ConnectionEnd, pauseMs: number): void {
     const { log } = this.#options
     const fields = { reason, returnCode, retryInMs: Math.round(pauseMs) }
+    if (this.#evictions > evictionsAllowed) return log.error(fields, 'the broker ends each connection of this device soon after it began: another client may use the same id')
     if (reason === this.#lastReason) return log.debug(fields, 'still no connection to the broker')
     this.#lastReason = reason
     if (isRefusal(returnCode)) log.error(fields, 'the broker refuses this device')

@@ -9,7 +9,7 @@ import { type Totals } from './counters.ts'
 import { makeFolder, syncFolder } from './folder.ts'
 import { type InboxFull } from './full.ts'
 import { Journal } from './journal.ts'
-import { openLock } from './lock.ts'
+import { openLock } from '../lib/lock.ts'
 import { openStore, type Store } from './store.ts'
 
 export interface InboxSettings {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { IsobarError, type ErrorCode } from '../lib/errors.ts'
 import { packageRoot } from '../lib/package.ts'
 import { assertOpenable } from './data-file.ts'
-import { lockHolder } from './lock.ts'
+import { lockHolder } from '../lib/lock.ts'
 
 /** What an inbox holds. */
 export interface InboxContents {

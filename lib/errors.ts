@@ -174,6 +174,21 @@ export const catalogue = {
     retriable: true,
     operator: 'Give the same command again: a placement that is there already is replaced by itself.'
   },
+  ISO_OUTBOX_LOCKED: {
+    message: 'another process uses the outbox of this device',
+    retriable: false,
+    operator: 'Stop the other agent of this device, or give this one another ISOBAR_DEVICE_ID.'
+  },
+  ISO_OUTBOX_UNUSABLE: {
+    message: 'the outbox of the device cannot be used',
+    retriable: false,
+    operator: 'Set ISOBAR_DATA to a folder that this user may write, or put right what the text says about the folder.'
+  },
+  ISO_OUTBOX_FORMAT: {
+    message: 'the outbox of the device was written by a newer version',
+    retriable: false,
+    operator: 'Start the newer version again and let it send what it has, or give the older one a folder of its own with ISOBAR_DATA.'
+  },
   ISO_SENSOR_DRIVER_MISSING: {
     message: 'the package i2c-bus cannot be loaded',
     retriable: false,

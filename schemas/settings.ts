@@ -11,7 +11,7 @@ export const settingsTable = {
   ISOBAR_MQTT: url('mqtt.url', 'mqtt://127.0.0.1:1883', ['mqtt'], 'Where the gateway listens for MQTT.'),
   ISOBAR_HTTP: url('http.url', 'http://127.0.0.1:8080', ['http'], 'Where the gateway listens for HTTP.'),
   ISOBAR_HTTP_TOKEN: text('http.token', undefined, 'Token that HTTP requests carry as bearer. Needed as soon as ISOBAR_HTTP is not loopback.', { secret: true }),
-  ISOBAR_DATA: text('data.dir', './data', 'Folder of the inbox and of the embedded database.'),
+  ISOBAR_DATA: text('data.dir', './data', 'Folder of the inbox, of the embedded database, and of the outbox of a device.'),
   CRATE_URL: url('database.url', undefined, ['postgres', 'postgresql', 'crate'], 'CrateDB (or PostgreSQL) to write to; a comma-separated list spreads over nodes. Unset: an embedded PostgreSQL.', { secret: true }),
   ISOBAR_SCHEMA: pattern('database.schema', undefined, /^[a-z_][a-z0-9_]{0,62}$/, 'a name of small letters, digits and _', 'Schema of the tables. Unset: doc on CrateDB, public on PostgreSQL.'),
   ISOBAR_DATABASE_PORT: integer('database.port', 5439, [0, 65_535], 'Port of the embedded PostgreSQL, on 127.0.0.1; 0 takes a free one.'),
@@ -56,7 +56,11 @@ export const settingsTable = {
   ISOBAR_DEVICE_OVERSAMPLING: integer('device.oversampling', 3, [0, 3], 'BMP180 oversampling (OSS): 0 low power, 3 lowest noise.'),
   ISOBAR_DEVICE_BATCH: integer('device.batch', 1, [1, 500], 'Readings in one message.'),
   ISOBAR_DEVICE_I2C_BUS: integer('device.i2cBus', 1, [0, 255], 'Number of the I2C bus: /dev/i2c-<n>.'),
-  ISOBAR_DEVICE_QUEUE: integer('device.maxQueued', 86_400, [1, 10_000_000], 'Readings kept while the gateway does not answer; at the limit the oldest go and are counted.'),
+  ISOBAR_DEVICE_QUEUE: integer('device.maxQueued', 86_400, [1, 10_000_000], 'Readings in RAM while the gateway does not answer and the disk takes none; at the limit the oldest go and are counted.'),
+  ISOBAR_OUTBOX_COMMIT: duration('outbox.commitMs', '60s', [1000, hour], 'From one commit of unacknowledged readings to the disk of the device to the next; so much a power cut may cost, and so seldom the card is written to.'),
+  ISOBAR_OUTBOX_MAX_BYTES: bytes('outbox.maxBytes', '64MB', [64e3, 64 * GB], 'Most bytes of unacknowledged readings on the disk of the device; at the limit the oldest go and are counted.'),
+  ISOBAR_OUTBOX_MAX_READINGS: integer('outbox.maxReadings', 5_000_000, [1000, 1_000_000_000], 'Most unacknowledged readings on the disk of the device; at the limit the oldest go and are counted.'),
+  ISOBAR_OUTBOX_KEEP_UNTIL: choice('outbox.keepUntil', 'acknowledged', ['acknowledged', 'stored'], 'When a device forgets a reading: when the gateway has it on disk, or when the database has it.'),
   ISOBAR_DEVICE_TRUST_CLOCK: flag('device.trustClock', false, "This machine's clock is right although systemd-timesyncd does not say so (chrony, ntpd, a container).")
 } as const satisfies SettingsTable
 

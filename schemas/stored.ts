@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
 
 const uint32 = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })
 
@@ -20,4 +21,16 @@ export type StoredRanges = Static<typeof storedSchema>
 /** The payload as it is published. */
 export function encodeStored (ranges: StoredRanges): string {
   return JSON.stringify(ranges)
+}
+
+const check = TypeCompiler.Compile(storedSchema)
+
+/** The ranges in an untrusted payload; null when there are none that can be read. Never throws. */
+export function decodeStored (payload: Uint8Array): StoredRanges | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
+    return check.Check(value) ? value : null
+  } catch {
+    return null
+  }
 }

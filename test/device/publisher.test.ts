@@ -1,12 +1,13 @@
 import { EventEmitter, once } from 'node:events'
 import t, { type Test } from 'tap'
 import { openPublisher, pauseAfter, type Publisher, type PublisherOptions } from '../../device/publisher.ts'
-import { Queue } from '../../device/queue.ts'
+import { Outbox } from '../../device/outbox/outbox.ts'
 import { realClock, type Clock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { decodeTelemetry } from '../../schemas/telemetry-decode.ts'
 import { Topics, type DeviceId } from '../../schemas/topics.ts'
 import { createTestClock } from '../helpers/clock.ts'
+import { createTestLog } from '../helpers/log.ts'
 import { openDeviceBroker, type DeviceBroker, type Published } from '../helpers/device-broker.ts'
 
 const topics = new Topics('iot/v1')
@@ -16,18 +17,18 @@ const isTele = (topic: string): boolean => topic === tele
 
 interface Bench {
   readonly publisher: Publisher
-  readonly queue: Queue
+  readonly outbox: Outbox
   /** Makes readings, joined into one message where they wait, or each a message of its own. */
   measure (count?: number, how?: 'joined' | 'apart'): void
 }
 
 function openBench (t: Test, url: string, over: Partial<PublisherOptions> = {}): Bench {
-  const queue = over.queue ?? new Queue({ batch: 1, maxReadings: 10_000 })
+  const outbox = over.outbox ?? new Outbox({ batch: 1, maxReadings: 10_000 })
   const publisher = openPublisher({
     brokerUrl: url,
     deviceId,
     topics,
-    queue,
+    outbox,
     birth: () => ({ v: 1, device: deviceId, boot: 7, firmware: '0.0.1', sensor: 'bmp180', intervalMs: 1000, oversampling: 3, at: 1_790_000_000_000 }),
     clock: realClock,
     log: createLog('silent'),
@@ -39,11 +40,15 @@ function openBench (t: Test, url: string, over: Partial<PublisherOptions> = {}):
   const measure: Bench['measure'] = (count = 1, how = 'joined') => {
     for (let i = 0; i < count; i++, seq++) {
       // A message has one clock quality: readings whose quality alternates can't be joined.
-      queue.push({ boot: 7, seq, ts: 1_790_000_000_000 + seq * 10, temperatureDeciC: 210, pressurePa: 98_800, clock: how === 'apart' && seq % 2 === 1 ? 2 : 0, status: 0 })
+      outbox.push({ boot: 7, seq, ts: 1_790_000_000_000 + seq * 10, temperatureDeciC: 210, pressurePa: 98_800, clock: how === 'apart' && seq % 2 === 1 ? 2 : 0, status: 0 })
     }
     publisher.wake()
   }
-  return { publisher, queue, measure }
+  return { publisher, outbox, measure }
+}
+
+async function online ({ publisher }: Bench): Promise<void> {
+  while (!publisher.connected) await realClock.sleep(1)
 }
 
 function telemetryOf (broker: DeviceBroker): readonly Published[] {
@@ -86,7 +91,7 @@ t.test('a device that goes without a word is offline by its will', async t => {
 
 t.test('user name and password are sent where they are set', async t => {
   const broker = await openDeviceBroker(t)
-  openBench(t, broker.url, { username: 'pi-1', password: 'secret' })
+  openBench(t, broker.url, { login: () => ({ username: 'pi-1', password: 'secret' }) })
   await broker.until(() => broker.connects.length === 1)
   t.match(broker.connects, [{ username: 'pi-1', password: 'secret' }])
 })
@@ -94,7 +99,7 @@ t.test('user name and password are sent where they are set', async t => {
 t.test('a CONNECT that is refused as unavailable is tried again, and then everything arrives', async t => {
   const broker = await openDeviceBroker(t)
   broker.returnCode = 3
-  const { publisher, queue, measure } = openBench(t, broker.url)
+  const { publisher, outbox, measure } = openBench(t, broker.url)
   measure(5)
   await broker.until(() => broker.connects.length === 4)
   t.match(publisher, { connected: false, connections: 0 })
@@ -102,7 +107,7 @@ t.test('a CONNECT that is refused as unavailable is tried again, and then everyt
   await broker.until(() => telemetryOf(broker).length === 1)
   t.same(telemetryOf(broker).map(seqsOf), [[0, 1, 2, 3, 4]], 'the backlog is one message')
   await publisher.close()
-  t.equal(queue.size, 0)
+  t.equal(outbox.size, 0)
 })
 
 t.test('a broker that is not there is tried again until it is', async t => {
@@ -115,45 +120,62 @@ t.test('a broker that is not there is tried again until it is', async t => {
   t.same(telemetryOf(broker).map(seqsOf), [[0, 1]])
 })
 
-t.test('no more than 8 messages wait for their PUBACK', async t => {
+t.test('no more than 8 messages of fresh readings wait for their PUBACK', async t => {
   const broker = await openDeviceBroker(t)
   broker.hold = isTele
-  const { publisher, queue, measure } = openBench(t, broker.url)
-  measure(31, 'apart')
-  for (let arrived = 8; arrived <= 24; arrived += 8) {
-    await broker.until(() => telemetryOf(broker).length >= arrived)
-    t.equal(broker.heldNow, 8)
-    t.equal(queue.inFlight, 8)
-    broker.release()
-  }
-  await broker.until(() => telemetryOf(broker).length === 31)
-  t.same(telemetryOf(broker).map(seqsOf), Array.from({ length: 31 }, (_, seq) => [seq]))
+  const bench = openBench(t, broker.url)
+  const { publisher, outbox, measure } = bench
+  await online(bench)
+  for (let seq = 0; seq < 31; seq++) measure(1)
+  await broker.until(() => telemetryOf(broker).length >= 8)
+  t.equal(outbox.inFlight, 8)
+  t.equal(broker.heldNow, 8)
+  broker.release() // Aedes reads on when all that it has read is answered
+  await broker.until(() => telemetryOf(broker).length === 9)
+  t.same(telemetryOf(broker).map(seqsOf), [...Array.from({ length: 8 }, (_, seq) => [seq]), Array.from({ length: 23 }, (_, seq) => seq + 8)], 'what waited goes as one message')
   broker.hold = null
   broker.release()
   await publisher.close()
-  t.equal(queue.size, 0)
+  t.equal(outbox.size, 0)
 })
 
-t.test('what was not acknowledged comes once more on the next connection: the same bytes, in order, before anything new', async t => {
+t.test('of a backlog one message is in flight at a time, and what is measured meanwhile goes before it', async t => {
+  const broker = await openDeviceBroker(t)
+  await broker.stop()
+  const { publisher, outbox, measure } = openBench(t, broker.url)
+  measure(1_700)
+  broker.hold = isTele
+  await broker.start()
+  await broker.until(() => telemetryOf(broker).length === 2)
+  t.same(telemetryOf(broker).map(published => [seqsOf(published)[0], seqsOf(published).length]), [[1_500, 200], [0, 500]], 'the newest first')
+  measure(1)
+  broker.hold = null
+  broker.release()
+  await publisher.close()
+  t.equal(outbox.size, 0)
+  t.same(telemetryOf(broker).slice(2).map(published => [seqsOf(published)[0], seqsOf(published).length]), [[1_700, 1], [500, 500], [1_000, 500]])
+})
+
+t.test('what was not acknowledged comes once more on the next connection, with the same bytes', async t => {
   const broker = await openDeviceBroker(t)
   broker.hold = isTele
-  const { publisher, queue, measure } = openBench(t, broker.url)
-  measure(5, 'apart')
+  const bench = openBench(t, broker.url)
+  const { publisher, outbox, measure } = bench
+  await online(bench)
+  for (let seq = 0; seq < 5; seq++) measure(1)
   await broker.until(() => broker.heldNow === 5)
   broker.hold = null
   broker.cut()
-  measure(3)
-  await broker.until(() => telemetryOf(broker).flatMap(seqsOf).includes(7))
+  await broker.until(() => telemetryOf(broker).length === 10)
   await publisher.close()
   const [before, after] = [telemetryOf(broker).slice(0, 5), telemetryOf(broker).slice(5)]
-  t.same(after.slice(0, 5).map(({ payload }) => payload), before.map(({ payload }) => payload))
-  t.same(after.slice(5).flatMap(seqsOf), [5, 6, 7])
-  t.equal(queue.size, 0)
+  t.same(after.map(({ payload }) => payload), before.map(({ payload }) => payload))
+  t.equal(outbox.size, 0)
 })
 
-t.test('over many lost connections and a broker that stops no reading is lost, none changes, and the order stays', async t => {
+t.test('over many lost connections and a broker that stops no reading is lost, and none changes', async t => {
   const broker = await openDeviceBroker(t)
-  const { publisher, queue, measure } = openBench(t, broker.url)
+  const { publisher, outbox, measure } = openBench(t, broker.url)
   for (let round = 1; round <= 12; round++) {
     await broker.until(() => birthsOf(broker) >= round)
     measure(1 + round % 5)
@@ -174,27 +196,25 @@ t.test('over many lost connections and a broker that stops no reading is lost, n
   await broker.until(() => birthsOf(broker) >= 13)
   await publisher.close()
 
-  t.equal(queue.size, 0)
-  const firstPayload = new Map<number, Buffer>()
-  const order: number[] = []
-  for (const published of telemetryOf(broker)) {
-    for (const seq of seqsOf(published)) {
-      if (firstPayload.has(seq)) {
-        if (!firstPayload.get(seq)!.equals(published.payload)) t.fail(`reading ${seq} came in another message`)
-      } else {
-        firstPayload.set(seq, published.payload)
-        order.push(seq)
-      }
+  t.equal(outbox.size, 0)
+  const seen = new Map<number, string>()
+  for (const { payload } of telemetryOf(broker)) {
+    const decoded = decodeTelemetry(payload)
+    if (!decoded.ok) throw new Error(decoded.rule)
+    for (const reading of decoded.telemetry.readings) {
+      const text = JSON.stringify([decoded.telemetry.boot, decoded.telemetry.clock, reading])
+      if (seen.has(reading.seq)) t.equal(text, seen.get(reading.seq))
+      seen.set(reading.seq, text)
     }
   }
   const made = Array.from({ length: 12 }, (_, round) => 21 + (round + 1) % 5).reduce((sum, count) => sum + count, 3 * 10 + 7)
-  t.same(order, Array.from({ length: made }, (_, seq) => seq), 'each reading, first seen in its order')
+  t.equal(seen.size, made)
   t.ok(telemetryOf(broker).flatMap(seqsOf).length > made, 'and some were repeated')
 })
 
 t.test('closing sends the part of a batch, waits for PUBACKs, says offline and disconnects', async t => {
   const broker = await openDeviceBroker(t)
-  const { publisher, queue, measure } = openBench(t, broker.url, { queue: new Queue({ batch: 10, maxReadings: 100 }) })
+  const { publisher, outbox, measure } = openBench(t, broker.url, { outbox: new Outbox({ batch: 10, maxReadings: 100 }) })
   measure(3)
   broker.hold = isTele
   const closing = publisher.close()
@@ -203,7 +223,7 @@ t.test('closing sends the part of a batch, waits for PUBACKs, says offline and d
   broker.release()
   await closing
   await broker.until(() => broker.gone === 1)
-  t.equal(queue.size, 0)
+  t.equal(outbox.size, 0)
   t.same(telemetryOf(broker).map(seqsOf), [[0, 1, 2]])
   t.same(broker.published.filter(({ topic }) => topic === state).map(({ payload, isWill, retain }) => [String(payload), isWill, retain]), [['online', false, true], ['offline', false, true]])
   t.equal(publisher.connected, false)
@@ -212,7 +232,7 @@ t.test('closing sends the part of a batch, waits for PUBACKs, says offline and d
 t.test('closing waits 2 s for PUBACKs that do not come, keeps those readings, and leaves the word to the will', async t => {
   const broker = await openDeviceBroker(t)
   const clock = createTestClock()
-  const { publisher, queue, measure } = openBench(t, broker.url, { clock })
+  const { publisher, outbox, measure } = openBench(t, broker.url, { clock })
   broker.hold = isTele
   measure(4)
   await broker.until(() => broker.heldNow === 1)
@@ -223,28 +243,49 @@ t.test('closing waits 2 s for PUBACKs that do not come, keeps those readings, an
   await clock.advance(1 + 500) // and half a second more for `offline`, which waits behind them
   await broker.until(() => broker.published.some(({ isWill, payload }) => isWill && String(payload) === 'offline'))
   await closing
-  t.equal(queue.size, 4)
+  t.equal(outbox.size, 4)
 })
 
 t.test('closing without a broker ends at once', async t => {
   const broker = await openDeviceBroker(t)
   await broker.stop()
   const clock = createTestClock() // stands still: nothing that waits would end
-  const { publisher, queue, measure } = openBench(t, broker.url, { clock })
+  const { publisher, outbox, measure } = openBench(t, broker.url, { clock })
   measure()
   await publisher.close()
-  t.match(queue, { size: 1 })
+  t.match(outbox, { size: 1 })
 })
 
 t.test('pauses between connections have full jitter up to a minute; who is refused for who he is asks every minute', async t => {
   const lost = { reason: 'closed', returnCode: 0, heldMs: 0 }
-  t.same([0, 1, 2, 5, 6, 20].map(attempt => pauseAfter(lost, attempt, undefined, () => 1)), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000])
-  t.equal(pauseAfter(lost, 6, undefined, () => 0.25), 15_000)
-  t.equal(pauseAfter({ ...lost, returnCode: 3 }, 0, undefined, () => 1), 1_000)
+  t.same([0, 1, 2, 5, 6, 20].map(attempt => pauseAfter(lost, attempt, 0, undefined, () => 1)), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000])
+  t.equal(pauseAfter(lost, 6, 0, undefined, () => 0.25), 15_000)
+  t.equal(pauseAfter({ ...lost, returnCode: 3 }, 0, 0, undefined, () => 1), 1_000)
   for (const returnCode of [1, 2, 4, 5]) {
-    t.equal(pauseAfter({ ...lost, returnCode }, 0, undefined, () => 0), 30_000)
-    t.equal(pauseAfter({ ...lost, returnCode }, 0, undefined, () => 1), 60_000)
+    t.equal(pauseAfter({ ...lost, returnCode }, 0, 0, undefined, () => 0), 30_000)
+    t.equal(pauseAfter({ ...lost, returnCode }, 0, 0, undefined, () => 1), 60_000)
   }
+})
+
+t.test('who is thrown out soon after each connection stays away for minutes, longer and longer: another client may use the id', async t => {
+  const lost = { reason: 'closed', returnCode: 0, heldMs: 50 }
+  t.same([0, 1, 2, 3, 4, 5, 9].map(evictions => pauseAfter(lost, 0, evictions, undefined, () => 1) / 60_000), [1 / 60, 1 / 60, 4, 8, 16, 32, 32])
+  t.equal(pauseAfter(lost, 0, 2, undefined, () => 0), 120_000)
+})
+
+t.test('two agents with one id do not throw each other out for ever, and the one that stays away says why', async t => {
+  const broker = await openDeviceBroker(t)
+  const { log, lines } = createTestLog('warn')
+  const retry = { firstMs: 5, maxMs: 500 }
+  const first = openBench(t, broker.url, { retry, log })
+  await online(first)
+  const second = openBench(t, broker.url, { retry, log })
+  const untilMs = performance.now() + 1_500
+  while (performance.now() < untilMs) await new Promise(resolve => setTimeout(resolve, 50))
+  t.ok(broker.connects.length < 12, `${broker.connects.length} connections in 1.5 s, a pause of 1 s and more being that of minutes`)
+  t.ok(lines.some(({ msg }) => /another client may use the same id/.test(msg)))
+  for (const { measure } of [first, second]) measure(3)
+  t.ok(first.outbox.size + second.outbox.size > 0, 'nothing is given up')
 })
 
 t.test('only a connection that lasted a minute starts the back-off anew', async t => {
@@ -260,7 +301,7 @@ t.test('only a connection that lasted a minute starts the back-off anew', async 
   }
   openBench(t, broker.url, { clock: { ...clock, sleep }, retry: { firstMs: 1_000, maxMs: 60_000 } })
   const pausesMs: number[] = []
-  for (const heldMs of [0, 0, 0, 60_000, 0]) {
+  for (const heldMs of [10_000, 10_000, 10_000, 60_000, 10_000]) {
     const births = pausesMs.length
     await broker.until(() => birthsOf(broker) > births)
     await clock.advance(heldMs)

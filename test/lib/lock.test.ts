@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { openLock } from '../../inbox/lock.ts'
+import { openLock } from '../../lib/lock.ts'
 import { packageRoot } from '../../lib/package.ts'
 
 interface Holder {

@@ -3,8 +3,8 @@ import { open, readdir, readlink, realpath, symlink, unlink } from 'node:fs/prom
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { codeOf, IsobarError } from '../lib/errors.ts'
-import { type Closable } from '../lib/lifecycle.ts'
+import { codeOf, IsobarError } from './errors.ts'
+import { type Closable } from './lifecycle.ts'
 
 /**
  * The lock of a folder: a socket that its holder listens on. The kernel closes it with the process, however that ends, so a lock is never
