@@ -3,8 +3,10 @@ import { type Duplex } from 'node:stream'
 import { Aedes, type AedesOptions, type Client, type ConnectPacket } from 'aedes'
 import { type Logger } from '../lib/log.ts'
 import { type Connection } from './connection.ts'
+import { Deliveries, type DeliveringAedes, type DeliveringClient } from './deliveries.ts'
 import { type Filter } from './gate/subscribe.ts'
 import { ownBytes, type InPublish } from './packet.ts'
+import { type OutboundLimits } from './outbound.ts'
 import { PublishQueue, type Done } from './publish-queue.ts'
 import { type Pass, type Sender } from './release.ts'
 
@@ -52,6 +54,10 @@ export interface CuredAedes {
   close (): Promise<void>
 }
 
+export interface AedesLimits extends OutboundLimits {
+  readonly maxTopicLevels: number
+}
+
 /** Longer than anybody waits: Aedes' own timers are off. The gate keeps the deadlines, and the cap on what waits for a subscriber replaces `drainTimeout`. */
 const neverMs = 0x7fff_ffff
 /** QoS 2 packets of one client between PUBREC and PUBREL; one that sends more is closed. Of each only the id is kept. */
@@ -68,12 +74,12 @@ const granted = Symbol('granted')
 type Publishable = InPublish & { [handedOn]?: true }
 
 /** What is reached of Aedes 1.2.0 beyond its types. test/broker/aedes.test.ts holds it to every line. */
-interface AedesInternals {
+interface AedesInternals extends DeliveringAedes {
   publish (packet: Publishable, client: Client | Done | null, done?: Done): void
   subscribe (filter: string, deliver: object, done: Done): void
   unsubscribe (filter: string, deliver: object, done: Done): void
   readonly mq: { emit (packet: object, done: Done): void, readonly closed: boolean, readonly _matcher: { match (topic: string): unknown[] } }
-  readonly persistence: {
+  readonly persistence: DeliveringAedes['persistence'] & {
     addSubscriptions (client: Client, subscriptions: unknown): Promise<void>
     /** Subscriptions of QoS 1 and 2 that match, of sessions that are connected or not. */
     subscriptionsByTopic (topic: string): Promise<unknown[]>
@@ -81,8 +87,7 @@ interface AedesInternals {
     incomingStorePacket (client: Client, packet: InPublish): Promise<void>
   }
 }
-interface ClientInternals {
-  readonly subscriptions: Readonly<Record<string, { readonly qos: number }>>
+interface ClientInternals extends DeliveringClient {
   unsubscribe (packet: { readonly unsubscriptions: readonly string[], readonly messageId: number }, done: Done): void
   readonly _parser: { parse (bytes: Buffer): number }
 }
@@ -92,10 +97,11 @@ interface ClientInternals {
  * Cured here: messages lost to de-duplication (`PublishQueue`), and publishers that wait for slow subscribers (`mq.emit` calls back at once, and
  * nobody else counts what is under way: `concurrency` 0). What a subscriber does not read is limited by its connection.
  */
-export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevels }: { readonly maxTopicLevels: number }): Promise<CuredAedes> {
-  const aedes = await Aedes.createBroker(createOptions(hooks, maxTopicLevels))
+export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLimits): Promise<CuredAedes> {
+  const aedes = await Aedes.createBroker(createOptions(hooks, limits.maxTopicLevels))
   const internals = aedes as unknown as AedesInternals
   const queue = cure(internals, hooks)
+  const deliveries = new Deliveries(internals, limits)
   aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
   aedes.on('clientError', (client, err) => hooks.failed(connectionOf(client), err))
   aedes.on('connectionError', (client, err) => hooks.failed(connectionOf(client), err))
@@ -108,6 +114,7 @@ export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevel
         packet[handedOn] = true
         queue.publish(packet, client, nothing)
       }
+      const outbound = deliveries.open(client, connection)
       connection.emit('readable') // Aedes counts the packets under way from 1, and takes the first one only when it has come down to 0
       return {
         get closed () { return client.closed },
@@ -117,9 +124,15 @@ export async function openAedes (hooks: AedesHooks, log: Logger, { maxTopicLevel
         subscribe: (filters, done) => {
           const subscriptions = filters.map(({ filter, qos }) => ({ topic: filter, qos, [granted]: true }))
           // Without a packet id Aedes writes no SUBACK: that is ours, since it also answers what was refused.
-          client.subscribe({ subscriptions } as unknown as Parameters<Client['subscribe']>[0], done)
+          client.subscribe({ subscriptions } as unknown as Parameters<Client['subscribe']>[0], () => {
+            outbound.subscriptionsChanged()
+            done()
+          })
         },
-        unsubscribe: (id, filters, done) => client.unsubscribe({ unsubscriptions: filters, messageId: id }, done),
+        unsubscribe: (id, filters, done) => client.unsubscribe({ unsubscriptions: filters, messageId: id }, () => {
+          outbound.subscriptionsChanged()
+          done()
+        }),
         take: packet => hooks.publish(connection, packet, packet.qos === 0 ? () => publish(packet) : () => connection.acknowledge(packet.messageId!)),
         publish,
         isRepeat: async packet => await internals.persistence.incomingGetPacket(client, packet).then(() => true, () => false)

@@ -59,6 +59,7 @@ export const rules = {
   // While a connection is open.
   keepalive: { because: 'nothing came for one and a half times the keep alive', clause: 'MQTT-3.1.2-24', reaction: 'close' },
   heldBytes: { because: 'too many bytes wait for their release while the inbox is full, or a device is slowed', clause: null, reaction: 'close' },
+  queued: { because: 'more waits for the client than the limit: it does not acknowledge what it subscribed to', clause: null, reaction: 'close' },
   outboundBytes: { because: 'the client does not read what it subscribed to', clause: null, reaction: 'close' }
 } as const satisfies Record<string, RuleText>
 

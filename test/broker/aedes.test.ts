@@ -234,3 +234,48 @@ t.test('a filter that is refused is answered with 128', async t => {
   await client.next('connack')
   t.same(await client.subscribe(['x', 1]), [128])
 })
+
+t.test('what goes out to a client passes its two deliver functions: once for each filter that matches, and for retained messages', async t => {
+  const { aedes, url, clients } = await openPlain(t)
+  const client = await connectRaw(t, url, { clientId: 'a' })
+  interface Delivered { topic: string, brokerId: string | null, brokerCounter: number, retain: boolean }
+  const delivered: Array<Delivered & { by: string }> = []
+  const delivering = clients[0] as unknown as Record<'deliver0' | 'deliverQoS', (packet: Delivered, done: () => void) => void>
+  for (const by of ['deliver0', 'deliverQoS'] as const) {
+    delivering[by] = (packet, done) => {
+      delivered.push({ ...packet, by })
+      done()
+    }
+  }
+  await new Promise<void>(resolve => aedes.publish({ topic: 'kept', payload: Buffer.from('x'), qos: 0, retain: true, cmd: 'publish', dup: false }, () => resolve()))
+  await client.subscribe(['kept', 0], ['#', 1])
+  while (delivered.length < 2) await client.ping()
+  t.ok(delivered.every(({ brokerId, retain }) => brokerId === null && retain), 'retained')
+  await new Promise<void>(resolve => aedes.publish({ topic: 'kept', payload: Buffer.from('y'), qos: 2, retain: true, cmd: 'publish', dup: false }, () => resolve()))
+  await client.ping()
+  t.match(delivered.slice(2).map(({ by }) => by).sort(), ['deliver0', 'deliverQoS'])
+  t.equal(delivered[2]!.brokerCounter, delivered[3]!.brokerCounter)
+  t.notSame(delivered[2]!.brokerId, null)
+})
+
+t.test('PUBACK and PUBCOMP of a clean session come to outgoingClearMessageId with their name and id', async t => {
+  const { aedes, url } = await openPlain(t)
+  const persistence = aedes.persistence as unknown as { outgoingClearMessageId (client: object, packet: { cmd: string, messageId: number }): Promise<unknown> }
+  const told: unknown[] = []
+  persistence.outgoingClearMessageId = async (_client, { cmd, messageId }) => { told.push([cmd, messageId]) }
+  const client = await connectRaw(t, url, { clientId: 'a' })
+  client.send(packets.puback(7), packets.pubcomp(8))
+  await client.ping()
+  t.same(told, [['puback', 7], ['pubcomp', 8]])
+})
+
+t.test('a SUBSCRIBE without a packet id is not answered; its callback comes before the retained messages', async t => {
+  const { aedes, url, clients } = await openPlain(t)
+  const client = await connectRaw(t, url, { clientId: 'a' })
+  await new Promise<void>(resolve => aedes.publish({ topic: 'kept', payload: Buffer.from('x'), qos: 0, retain: true, cmd: 'publish', dup: false }, () => resolve()))
+  await new Promise<void>(resolve => clients[0]!.subscribe({ subscriptions: [{ topic: 'kept', qos: 0 }] } as unknown as Parameters<Client['subscribe']>[0], () => {
+    t.same(client.received.map(({ type }) => type), ['connack'])
+    resolve()
+  }))
+  t.match(await client.next(), { type: 'publish', topic: 'kept' })
+})

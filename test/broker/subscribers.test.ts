@@ -127,3 +127,40 @@ t.test('a topic that nobody listened to is heard from the moment of its subscrip
   const again = await connect({ clientId: 'keeping', clean: false })
   t.same((await again.take(3, 'publish')).map(({ payload }) => payload.toString()), ['7', '8', '9'])
 })
+
+t.test('a subscriber that does not acknowledge gets as much as may be in flight, and is closed when more waits than the limit; nobody else is', async t => {
+  const { broker, connect, logged } = await openTestBroker(t, { limits: { maxInflightOut: 10, maxQueued: 50 } })
+  const silent = await connect({ clientId: 'silent' })
+  silent.acknowledges = false
+  await silent.subscribe(['free', 1])
+  const subscriber = await connect({ clientId: 'sub' })
+  await subscriber.subscribe(['free', 1])
+  const device = await connect({ clientId: 'dev-1' })
+  device.send(...Array.from({ length: 60 }, (_, i) => packets.publish({ topic: 'free', qos: 1, id: i + 1 })))
+  await device.take(60, 'puback')
+  await silent.ping()
+  t.equal(silent.received.filter(({ type }) => type === 'publish').length, 10)
+  device.send(packets.publish({ topic: 'free', qos: 1, id: 61 }))
+  await silent.closed()
+  await subscriber.take(61, 'publish')
+  t.equal(broker.stats().refused.queued, 1)
+  t.match(logged, [{ rule: 'queued', clientId: 'silent' }])
+})
+
+t.test('of 100 subscribers one is frozen: the others have each message before the next is sent, and only the frozen one is closed', async t => {
+  const { broker, connect } = await openTestBroker(t)
+  const frozen = await connect({ clientId: 'frozen' })
+  await frozen.subscribe(['free', 1])
+  frozen.socket.pause()
+  const subscribers = await Promise.all(Array.from({ length: 99 }, async (_, i) => await connect({ clientId: `sub-${i}` })))
+  for (const subscriber of subscribers) await subscriber.subscribe(['free', 1])
+  const device = await connect({ clientId: 'dev-1' })
+  let sent = 0
+  for (; broker.stats().refused.queued === 0 && broker.stats().refused.outboundBytes === 0 && sent < 2000; sent++) {
+    device.send(packets.publish({ topic: 'free', payload: Buffer.alloc(1000, sent), qos: 1, id: sent + 1 }))
+    await device.next('puback')
+    await Promise.all(subscribers.map(async subscriber => await subscriber.next('publish')))
+  }
+  t.ok(sent < 2000, `closed after ${sent} messages`)
+  t.equal(broker.stats().connections, 100)
+})
