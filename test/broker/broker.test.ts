@@ -123,7 +123,7 @@ for (const qos of [1, 2] as const) {
     const topics = (await subscriber.take(11, 'publish')).map(({ topic }) => topic).filter(topic => !topic.endsWith('/json'))
     t.same(topics.filter(topic => topic.includes('true')), ['iot/v1/dev-true/tele', 'iot/v1/dev-true/birth', 'iot/v1/dev-true/tele'])
     t.same(topics.filter(topic => topic.includes('false')), ['iot/v1/dev-false/tele', 'iot/v1/dev-false/birth', 'iot/v1/dev-false/tele'])
-    t.equal(topics.at(-1), 'iot/end')
+    t.ok(topics.includes('iot/end'))
     const late = await connect({ clientId: 'late' })
     await late.subscribe(['iot/v1/+/birth', 0])
     t.match(await late.take(2, 'publish'), [{ topic: 'iot/v1/dev-true/birth', retain: true }, { topic: 'iot/v1/dev-false/birth', retain: true }])
