@@ -14,7 +14,8 @@ export interface Stream {
   readonly seed: number
 }
 
-const largestRow = 16 // [dt, temperature, pressure] in CBOR, every number at its longest
+/** Bytes. */
+export const largestRow = 16 // [dt, temperature, pressure] in CBOR, every number at its longest
 
 /**
  * Writes PUBLISH packets with telemetry straight into one buffer. It shares no code with the product's encoder, so that load and oracle would not
@@ -32,7 +33,7 @@ export function createMessages ({ topics, boot, rowsPerMessage, seed }: Stream):
     const ends = new Uint32Array(count)
     let at = 0
     for (let n = 0; n < count; n++) {
-      const length = telemetry(payload, boot, (from + n) * rowsPerMessage, rowsPerMessage, nowMs, random)
+      const length = writeTelemetry(payload, boot, (from + n) * rowsPerMessage, rowsPerMessage, nowMs, random)
       at = publish(bytes, at, topicBytes[(from + n) % topics.length]!, (from + n) % 65_535 + 1, payload.subarray(0, length))
       ends[n] = at
     }
@@ -52,8 +53,8 @@ function publish (into: Buffer, at: number, topic: Buffer, id: number, payload: 
   return at + payload.copy(into, at)
 }
 
-/** docs/WIRE.md: {0: 1, 1: boot, 2: seq, 3: base seconds, 6: [[dt, temperature, pressure], …]}, shortest form throughout. */
-function telemetry (into: Buffer, boot: number, seq: number, rows: number, nowMs: number, random: () => number): number {
+/** Writes a telemetry message and returns its length. docs/WIRE.md: {0: 1, 1: boot, 2: seq, 3: base seconds, 6: [[dt, temperature, pressure], …]}, shortest form throughout. */
+export function writeTelemetry (into: Buffer, boot: number, seq: number, rows: number, nowMs: number, random: () => number): number {
   let at = into.write('a5000101', 'hex')
   at = uint(into, at, 0, boot)
   into[at++] = 2

@@ -1,10 +1,16 @@
 import { type BridgeCause } from '../schemas/thread.ts'
 import { type ErrorCode } from '../lib/errors.ts'
 
-/** How a row ended: `duplicate` means that another delivery brought it before. */
+/** The inbox entry that brought a row of the table. */
+export interface Origin {
+  readonly gateway: string
+  readonly delivery: number
+}
+
+/** How a row ended: `duplicate` means that another delivery brought it before; its `origin`, as far as it is known. */
 export type End =
   | { readonly kind: 'stored' }
-  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'duplicate', readonly origin?: Origin }
   | { readonly kind: 'dead', readonly code: ErrorCode, readonly reason: string }
 
 /**

@@ -1,6 +1,7 @@
 import { columns, keyColumns, type Row } from '../schemas/row.ts'
 import { arrayLiteral } from './array-literal.ts'
 import { type Database } from './database.ts'
+import { type Origin } from './fate.ts'
 
 /**
  * The statements on the table `readings`. Each resolves with what the database says, and rejects with its error. Keys must be unique within one, and
@@ -21,11 +22,6 @@ export interface Readings {
 export interface Unwritten {
   readonly place: number
   readonly refused: Error & { readonly code: string } | null
-}
-
-export interface Origin {
-  readonly gateway: string
-  readonly delivery: number
 }
 
 const names = columns.map(({ name }) => name).join(', ')

@@ -3,7 +3,7 @@ import { catalogue, textOf, type ErrorCode } from '../lib/errors.ts'
 import { type BridgeCause } from '../schemas/thread.ts'
 import { type Dialect, type Fault } from './dialect/dialect.ts'
 import { type OpenRow } from './enrich.ts'
-import { doubted, duplicate, isEnd, stored, type Fate } from './fate.ts'
+import { doubted, isEnd, stored, type Fate } from './fate.ts'
 import { type Hold } from './hold.ts'
 import { type Proof } from './proof.ts'
 import { type Readings, type Unwritten } from './readings.ts'
@@ -227,7 +227,7 @@ export class RowTruth {
       const origin = origins[n]
       if (origin === undefined) return true
       proof.taken(row)
-      end([row], origin.gateway === row.gateway && origin.delivery === row.delivery ? stored : duplicate, inquiry)
+      end([row], origin.gateway === row.gateway && origin.delivery === row.delivery ? stored : { kind: 'duplicate', origin }, inquiry)
       return false
     })
   }

@@ -1,6 +1,6 @@
 import { compareKeys } from '../schemas/row.ts'
 import { type OpenRow, type Placed } from './enrich.ts'
-import { duplicate, type Fate } from './fate.ts'
+import { duplicate, stored, type Fate } from './fate.ts'
 
 /** Sends rows that are sorted by key, each key once, and resolves with the fate of each; see row-truth.ts. */
 export type RowWriter = (rows: readonly OpenRow[]) => Promise<Fate[]>
@@ -33,7 +33,7 @@ async function sendSorted (rows: readonly OpenRow[], send: RowWriter): Promise<F
   const fates = await send(firsts)
   return rows.map((row, n) => {
     const fate = fates[place[n]!]!
-    return firsts[place[n]!] === row ? fate : fateOfRepeat(fate)
+    return firsts[place[n]!] === row ? fate : fateOfRepeat(fate, row)
   })
 }
 
@@ -43,7 +43,11 @@ function rowsOf (items: readonly Placed[]): OpenRow[] {
   return rows
 }
 
-/** The later of two equal rows in one batch shares the first one's end: what that one stored, it repeats. */
-function fateOfRepeat (first: Fate): Fate {
-  return first.kind === 'stored' ? duplicate : first
+/**
+ * The later of two equal rows in one batch shares the first one's end: what that one stored, it repeats. But when the table has the row from the later
+ * one (they travelled apart, and a crash came before they were settled), then it is the later one that is stored.
+ */
+function fateOfRepeat (first: Fate, { gateway, delivery }: OpenRow): Fate {
+  if (first.kind === 'stored') return duplicate
+  return first.kind === 'duplicate' && first.origin?.delivery === delivery && first.origin.gateway === gateway ? stored : first
 }

@@ -31,6 +31,14 @@ t.test('of two equal rows the later shares the end of the first: stored makes it
   t.strictSame(await fatesFor(held), ['held', 'held'])
 })
 
+t.test('of two equal rows the later is stored when the table has it from the later one, as after a crash', async t => {
+  const [first, later, other] = [openRow({ delivery: 1 }), openRow({ delivery: 2 }), openRow({ delivery: 3 })]
+  const fates = await write([item(first), item(later), item(other)], async () => [{ kind: 'duplicate', origin: { gateway: later.gateway, delivery: 2 } }])
+  t.strictSame(fates.map(({ kind }) => kind), ['duplicate', 'stored', 'duplicate'])
+  const elsewhere = await write([item(first), item(later)], async () => [{ kind: 'duplicate', origin: { gateway: 'another-1', delivery: 2 } }])
+  t.strictSame(elsewhere.map(({ kind }) => kind), ['duplicate', 'duplicate'])
+})
+
 t.test('without rows nothing is sent', async t => {
   t.strictSame(await write([item()], async () => { throw new Error('sent') }), [])
 })

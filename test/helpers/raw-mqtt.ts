@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Test } from 'tap'
+import type { Test } from 'tap' // not inline: that would load tap in processes that are no test
 
 export type Qos = 0 | 1 | 2
 

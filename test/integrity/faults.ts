@@ -1,0 +1,169 @@
+import { type Fault as DatabaseFault } from '../../lib/faulty-database/faulty-database.ts'
+import { type Request, type SentRow } from '../../lib/faulty-database/request.ts'
+import { type GatewayUnderTest } from './gateway.ts'
+import { type Site } from './site.ts'
+
+/** What one fault has to hand. */
+export interface FaultParts {
+  readonly site: Site
+  readonly random: () => number
+  /** One of the gateways, drawn. */
+  readonly gateway: GatewayUnderTest
+  readonly sleep: (ms: number) => Promise<void>
+  /** The database refuses rows for a reason: those may become dead letters. */
+  readonly refuses: (row: (seq: number) => boolean) => void
+}
+
+/** Makes a fault, and puts things right again before it resolves. */
+export type Fault = (parts: FaultParts) => Promise<void>
+
+const isInsert = ({ kind, table }: Request): boolean => table === 'readings' && kind !== 'other'
+
+/** A fault of the database for a drawn time, for the statements that match. */
+function databaseFault (fault: (random: () => number) => DatabaseFault, { when = isInsert, times = () => undefined }: { when?: (request: Request) => boolean, times?: (random: () => number) => number | undefined } = {}): Fault {
+  return async ({ site, random, sleep }) => {
+    const heal = site.proxy.add({ when, fault: fault(random), times: times(random) })
+    await sleep(500 + random() * 3_500)
+    heal()
+  }
+}
+
+const few = (random: () => number): number => 1 + Math.floor(random() * 5)
+/** SQLSTATEs of what passes by itself or is the set-up's fault: deadlock, time-out, disk, connections, read-only, shutdown, missing table. */
+const passingErrors = ['40P01', '57014', '53100', '53300', '25006', '57P01', '42P01'] as const
+const dayMs = 86_400_000
+
+function eachSeq (rows: (seq: number) => boolean): (row: SentRow) => boolean {
+  return row => rows(Number(row.seq))
+}
+
+/** A gateway has one end at a time. */
+async function restart ({ gateway, sleep, random }: FaultParts, signal: NodeJS.Signals): Promise<void> {
+  const code = await gateway.end(signal)
+  if (signal === 'SIGTERM' && code !== 0) throw new Error(`a gateway that was asked to stop ended with ${code}`)
+  await sleep(random() * 1_000)
+  await gateway.start()
+}
+
+/** Every fault, by name. `owns`: what no other fault may touch meanwhile. */
+export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'server' | 'disk' | null, readonly run: Fault }>> = {
+  'kill -9 of a gateway': { owns: 'gateway', run: async parts => await restart(parts, 'SIGKILL') },
+  'stop of a gateway': { owns: 'gateway', run: async parts => await restart(parts, 'SIGTERM') },
+  'freeze of a gateway': {
+    owns: 'gateway',
+    run: async ({ gateway, sleep, random }) => {
+      gateway.signal('SIGSTOP')
+      await sleep(300 + random() * 2_000)
+      gateway.signal('SIGCONT')
+    }
+  },
+  'death of the bridge thread': {
+    owns: 'gateway',
+    run: async ({ gateway, sleep, random }) => {
+      for (let deaths = few(random); deaths > 0; deaths--) {
+        gateway.killBridge()
+        await sleep(random() * 1_000)
+      }
+    }
+  },
+  'step of a clock': {
+    owns: 'gateway',
+    run: async ({ gateway, sleep, random }) => {
+      gateway.stepClock(Math.round((random() * 2 - 1) * dayMs * 0.9))
+      await sleep(500 + random() * 3_000)
+      gateway.stepClock(0)
+    }
+  },
+  'stop of the database': {
+    owns: 'server',
+    run: async ({ site, sleep, random }) => {
+      await site.database.stop()
+      await sleep(random() * 4_000)
+      await site.database.start()
+    }
+  },
+  'kill -9 of the database': {
+    owns: 'server',
+    run: async ({ site, sleep }) => {
+      site.database.kill()
+      await sleep(1_500)
+    }
+  },
+  'freeze of the database': { owns: null, run: databaseFault(() => ({ kind: 'freeze' }), { when: () => true }) },
+  'slow database': { owns: null, run: databaseFault(random => ({ kind: 'delay', ms: 50 + random() * 1_000 }), { when: () => true }) },
+  'cut of all connections to the database': {
+    owns: null,
+    run: async ({ site, sleep, random }) => {
+      for (let cuts = few(random); cuts > 0; cuts--) {
+        site.proxy.cut()
+        await sleep(random() * 600)
+      }
+    }
+  },
+  'lost answers of the database': { owns: null, run: databaseFault(() => ({ kind: 'cut' }), { times: few }) },
+  'connections lost before the commit': { owns: null, run: databaseFault(() => ({ kind: 'cut', before: true }), { times: few }) },
+  'rows dropped in silence': {
+    owns: null,
+    run: databaseFault(random => {
+      const every = 2 + Math.floor(random() * 40)
+      return { kind: 'drop rows', rows: eachSeq(seq => seq % every === 1) }
+    })
+  },
+  'shards dropped in silence': {
+    owns: null,
+    run: databaseFault(random => {
+      const shard = Math.floor(random() * 4)
+      return { kind: 'drop rows', rows: row => (row.device_id ?? '').charCodeAt((row.device_id ?? '').length - 1) % 4 === shard }
+    })
+  },
+  'answers of zero rows': { owns: null, run: databaseFault(() => ({ kind: 'answer zero' }), { times: few }) },
+  'rows refused for a reason': {
+    owns: null,
+    run: async parts => {
+      const every = 150 + Math.floor(parts.random() * 400)
+      const rows = (seq: number): boolean => seq % every === 7
+      parts.refuses(rows)
+      const heal = parts.site.proxy.add({ when: isInsert, fault: { kind: 'drop rows', rows: eachSeq(rows), reason: 'Failed CONSTRAINT, as the suite has it' } })
+      await parts.sleep(1_000 + parts.random() * 3_000)
+      heal()
+    }
+  },
+  'errors of the database': {
+    owns: null,
+    run: databaseFault(random => {
+      const code = passingErrors[Math.floor(random() * passingErrors.length)]!
+      return { kind: 'error', code, message: `as the suite has it: ${code}` }
+    }, { times: random => random() < 0.5 ? few(random) : undefined })
+  },
+  'dead letters that cannot be written': {
+    owns: null,
+    run: async parts => {
+      parts.site.note({ kind: 'garbage', count: 30 })
+      await databaseFault(() => ({ kind: 'error', code: '53100', message: 'as the suite has it' }), { when: ({ table }) => table === 'dead_letters' })(parts)
+    }
+  },
+  'a full disk': {
+    owns: 'disk',
+    run: async ({ site, sleep, random }) => {
+      const makeRoom = await site.fillDisk()
+      await sleep(1_000 + random() * 3_000)
+      await makeRoom()
+    }
+  },
+  'a reconnect storm': {
+    owns: null,
+    run: async ({ site, sleep, random }) => {
+      for (let storms = 3 + few(random); storms > 0; storms--) {
+        site.note({ kind: 'storm' })
+        await sleep(random() * 300)
+      }
+    }
+  },
+  'malformed and oversized messages': {
+    owns: null,
+    run: async ({ site, sleep }) => {
+      site.note({ kind: 'garbage', count: 120 })
+      await sleep(500)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { seededRandom } from '../../bench/random.ts'
+import { faults } from './faults.ts'
+import { type Site } from './site.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+/** What a round does, drawn from its seed before it begins. */
+export interface Plan {
+  readonly number: number
+  readonly seed: number
+  /** Name and time of each, in ms from the beginning. */
+  readonly faults: ReadonlyArray<{ readonly name: string, readonly atMs: number }>
+  readonly loadMs: number
+  readonly devices: number
+  readonly messagesPerSecond: number
+  /** Both gateways, or the first alone. */
+  readonly gateways: number
+}
+
+export interface RoundResult extends Verdict {
+  readonly messages: number
+  readonly reconnects: number
+  readonly watched: number
+  readonly settledMs: number
+}
+
+/** How long everything may take to have its end once all faults are over. */
+const settleMs = 120_000
+
+/** One round: load with faults in it, then everything is put right, everything has its end, and the oracle asks. */
+export async function runRound (site: Site, plan: Plan): Promise<RoundResult> {
+  const prefix = `r${plan.number}`
+  const log = join(site.dir, `acked-${plan.number}.log`)
+  await appendFile(log, '')
+  const targets = site.targets.slice(0, plan.gateways)
+  await site.tell({ kind: 'round', load: { seed: plan.seed, prefix, groups: [targets], devices: plan.devices, messagesPerSecond: plan.messagesPerSecond, log } })
+  const refused: Array<(seq: number) => boolean> = []
+  const failures: string[] = []
+  const locks = new Map<string, Promise<void>>()
+  const making = plan.faults.map(async ({ name, atMs }, n) => {
+    const random = seededRandom(plan.seed + n + 1)
+    const { owns, run } = faults[name]!
+    const gateway = site.gateways[owns === 'disk' ? 0 : Math.floor(random() * plan.gateways)]!
+    await delay(atMs)
+    // what touches the same thing takes turns
+    const lock = owns === 'gateway' ? gateway.httpUrl : owns ?? `${n}`
+    const turn = (locks.get(lock) ?? Promise.resolve()).then(async () => await run({ site, random, gateway, sleep: async ms => await delay(ms), refuses: row => refused.push(row) }))
+      .catch((error: unknown) => { failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`) })
+    locks.set(lock, turn)
+    await turn
+  })
+  await Promise.all([delay(plan.loadMs), ...making])
+  site.proxy.heal()
+  const startedMs = performance.now()
+  const quiet = await site.tell({ kind: 'quiesce' })
+  if (quiet.kind !== 'quiet') throw new Error(`the load answered out of turn: ${JSON.stringify(quiet)}`)
+  const unsettled = await untilSettled(site)
+  const settledMs = performance.now() - startedMs
+  const verdict = await judge(site, { prefix, log, refused })
+  return { ...verdict, findings: [...failures, ...quiet.findings, ...unsettled, ...verdict.findings], messages: quiet.acked, reconnects: quiet.reconnects, watched: quiet.watched, settledMs }
+}
+
+async function untilSettled (site: Site): Promise<string[]> {
+  const endMs = performance.now() + settleMs
+  for (;;) {
+    const statuses = await Promise.all(site.gateways.map(async gateway => await gateway.status()))
+    const waiting = statuses.filter(({ readings, backlog }) => readings.pending > 0 || backlog.deliveries > 0)
+    if (waiting.length === 0) return []
+    if (performance.now() > endMs) return waiting.map(({ gateway, backlog, state, cause }) => `${gateway}: ${backlog.readings} readings have no end ${settleMs / 1000} s after the last fault (${state}: ${cause})`)
+    await delay(50)
+  }
+}
