@@ -22,10 +22,11 @@ export interface GatewayProcess {
   close (): Promise<void>
 }
 
-/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. Flags of the bench's own Node (`--cpu-prof`) are its too. */
+/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. Settings in the bench's own environment, and flags of its Node (`--cpu-prof`), are its too. */
 export async function startGateway (dataDir: string, env: Record<string, string> = {}): Promise<GatewayProcess> {
   const [mqttPort, httpPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
   const httpUrl = `http://127.0.0.1:${httpPort}`
+  const settings = Object.fromEntries(Object.entries(environment()).filter(([name]) => name.startsWith('ISOBAR_')))
   const startedMs = performance.now()
   const child = spawn(process.execPath, [...process.execArgv, join(packageRoot, 'cli', 'isobar.mjs'), 'gateway'], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -36,6 +37,7 @@ export async function startGateway (dataDir: string, env: Record<string, string>
       ISOBAR_DATABASE_PORT: String(databasePort),
       ISOBAR_DATA: dataDir,
       ISOBAR_LOG_LEVEL: 'error',
+      ...settings,
       ...env
     }
   })

@@ -3,7 +3,7 @@ import { figureOf, inTemporaryFolder, type Bench } from '../figures.ts'
 import { startGateway } from '../gateway-process.ts'
 import { runLoad } from '../load.ts'
 import { runLoadProcess } from '../load-process.ts'
-import { committedRate, watchMemory } from './end-to-end.ts'
+import { committedRate, settled, watchMemory } from './end-to-end.ts'
 
 const seconds = 20
 const probesPerSecond = 50
@@ -19,6 +19,7 @@ export const latency: Bench = {
       try {
         const load = { host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, rowsPerMessage: 1 }
         await runLoadProcess({ ...load, connections: 50, messages: 100_000, seed: 2, prefix: 'warm' })
+        await settled(gateway)
         const memory = watchMemory(gateway)
         const running = runLoadProcess({ ...load, connections: 50, messages: Math.round(full / 2 * (seconds + 2)), messagesPerSecond: full / 2, seed: 1 })
         const latenciesMs = await probe(gateway.mqttPort, await gateway.databaseUrl())
