@@ -45,6 +45,8 @@ const restartDelay: RetryDelay = { firstMs: 100, maxMs: 10_000 }
 /** A thread that has run that long, or has settled something, has started well: the next pause is the shortest again. */
 const provenMs = 30_000
 const maxHeapMB = 1024
+/** Of it the young generation: three times 8 MB. Node's own 48 MB show in the process's memory, not in its rate. */
+const maxYoungHeapMB = 24
 
 /** Starts the bridge's thread and keeps it running until it is closed. */
 export function openBridgeThread (options: BridgeThreadOptions): BridgeThread {
@@ -117,7 +119,7 @@ class Supervisor implements BridgeThread {
   async #runOnce (): Promise<string> {
     const { data, log, file = compiledThread } = this.#options
     const execArgv = process.execArgv.filter(arg => /^--(cpu-prof|heap-prof|enable-source-maps)/.test(arg)) // and no loader of the tests
-    const worker = new Worker(file, { workerData: data, execArgv, resourceLimits: { maxOldGenerationSizeMb: maxHeapMB } })
+    const worker = new Worker(file, { workerData: data, execArgv, resourceLimits: { maxOldGenerationSizeMb: maxHeapMB, maxYoungGenerationSizeMb: maxYoungHeapMB } })
     this.#worker = worker
     this.#hasSettled = false
     worker.on('message', (message: FromBridge) => this.#onMessage(worker, message))
