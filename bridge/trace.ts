@@ -70,7 +70,7 @@ export class Tracer {
       inbox,
       letters: tables.letters,
       settlements: settlements.map(({ number, deviceId, boot, ...rest }) => ({ delivery: number, ...rest })),
-      notAsked: [...found.complete ? [] : ['the rest of the inbox: it is long'], ...tables.notAsked]
+      notAsked: [...found.complete ? [] : [found.deliveries.length >= maxFound ? `more of the inbox than the oldest ${maxFound} deliveries that hold it` : `the rest of the inbox: it is long, and was looked through for ${inboxMs / 1000} s`], ...tables.notAsked]
     }
   }
 

@@ -1,16 +1,19 @@
 import type { Database } from '../bridge/database.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { type JournalBooks } from '../schemas/books.ts'
+import { maxReadings } from '../schemas/telemetry-decode.ts'
 
 /** What the tables hold of one device, for this gateway. */
 export interface DeviceEvidence {
   /** Rows of settled deliveries. */
   readonly rows: number
-  /** Readings of its dead letters, each as often as it came. */
+  /**
+   * Readings of its dead letters, each as often as it came to a settled delivery. A letter that came several times keeps only the readings of the last
+   * time: so many, if it had as many each time, and between these two in any case.
+   */
   readonly deadReadings: number
-  /** Dead letters that came more than once; of them, or of others, those whose newest delivery is not settled yet. */
-  readonly repeatedLetters: number
-  readonly movingLetters: number
+  readonly deadAtLeast: number
+  readonly deadAtMost: number
   /** Dead letters that came several times, the last time to another gateway. */
   readonly lettersElsewhere: number
   /** Epoch ms; null when the table devices does not know. */
@@ -27,7 +30,7 @@ export interface Evidence {
 }
 
 /** Of a device that no table knows. */
-export const noEvidence: DeviceEvidence = { rows: 0, deadReadings: 0, repeatedLetters: 0, movingLetters: 0, lettersElsewhere: 0, firstSeen: null }
+export const noEvidence: DeviceEvidence = { rows: 0, deadReadings: 0, deadAtLeast: 0, deadAtMost: 0, lettersElsewhere: 0, firstSeen: null }
 
 /** The longest ranges of delivery numbers become conditions of their own; the others are written out, number by number. */
 const maxConditions = 200
@@ -51,10 +54,15 @@ export async function readEvidence ({ table, query, dialect }: Database, { gatew
     FROM ${table('readings')} WHERE gateway = $1::text AND delivery < $2::bigint GROUP BY device_id`, [gateway, next, numbers])
   for (const { device_id: device, total, unsettled } of rows.rows) add(device, { rows: total - unsettled })
 
-  const letters = await query<{ device_id: string, readings: number, repeated: number, moving: number }>(
-    `SELECT device_id, sum(readings * times)::bigint AS readings, count(CASE WHEN times > 1 THEN 1 END) AS repeated, count(CASE WHEN delivery >= $2::bigint OR ${isUnsettled} THEN 1 END) AS moving
+  // what cannot be decoded is dead as a whole each time; of a letter in motion nobody knows how many of its times are settled
+  const moving = `(delivery >= $2::bigint OR ${isUnsettled})`
+  const letters = await query<{ device_id: string, readings: number, least: number, most: number }>(
+    `SELECT device_id,
+      sum(readings * CASE WHEN ${moving} THEN times - 1 ELSE times END)::bigint AS readings,
+      sum(CASE WHEN ${moving} THEN 0 WHEN stage = 'decode' THEN readings * times ELSE readings + times - 1 END)::bigint AS least,
+      sum(CASE WHEN ${moving} THEN 0 ELSE readings END + CASE WHEN stage = 'decode' THEN readings ELSE ${maxReadings} END * (times - 1))::bigint AS most
     FROM ${table('dead_letters')} WHERE gateway = $1::text GROUP BY device_id`, [gateway, next, numbers])
-  for (const { device_id: device, readings, repeated, moving } of letters.rows) add(device, { deadReadings: readings, repeatedLetters: repeated, movingLetters: moving })
+  for (const { device_id: device, readings, least, most } of letters.rows) add(device, { deadReadings: readings, deadAtLeast: least, deadAtMost: most })
 
   const elsewhere = await query<{ device_id: string, letters: number }>(`SELECT device_id, count(*) AS letters FROM ${table('dead_letters')} WHERE gateway <> $1::text AND times > 1 GROUP BY device_id`, [gateway])
   for (const { device_id: device, letters } of elsewhere.rows) add(device, { lettersElsewhere: letters })

@@ -16,7 +16,8 @@ export interface Difference {
   readonly equation: Equation['name']
   readonly counted: number
   readonly found: number
-  readonly explained: boolean
+  /** null: what is there agrees with an explanation and with a loss alike, and nobody can tell. */
+  readonly explained: boolean | null
   readonly text: string
 }
 
@@ -50,15 +51,20 @@ export function compareBooks (journal: JournalBooks, evidence: Evidence, only?: 
       { name: 'received', holds: holds('received'), text: `received ${sum(device => device.received)} = stored ${sum(device => device.stored)} + duplicate ${sum(device => device.duplicate)} + dead ${sum(device => device.dead)} + pending ${sum(device => device.pending)}` },
       { name: 'pending', holds: holds('pending'), text: `pending ${sum(device => device.pending)} = ${sum(device => device.journal)} readings in the journal of the inbox` },
       { name: 'stored', holds: holds('stored'), text: `stored ${sum(device => device.stored)} = ${found(({ rows }) => rows)} rows of this gateway in readings` },
-      { name: 'dead', holds: holds('dead'), text: `dead ${sum(device => device.dead)} = ${found(({ deadReadings }) => deadReadings)} readings of this gateway in dead_letters` },
+      { name: 'dead', holds: holds('dead'), text: `dead ${sum(device => device.dead)} = ${deadText(found(({ deadReadings }) => deadReadings), found(({ deadAtLeast }) => deadAtLeast), found(({ deadAtMost }) => deadAtMost))}` },
       { name: 'books', holds: evidence.booksOff === 0, text: `of ${evidence.booksRows} rows of this gateway in the table books ${evidence.booksRows - evidence.booksOff} balance` }
     ]
   }
 }
 
-/** Whether every difference is explained. */
+function deadText (readings: number, least: number, most: number): string {
+  const text = `${readings} readings of this gateway in dead_letters`
+  return least === most ? text : `${text} (${least} to ${most}: a letter that came several times keeps the readings of the last time)`
+}
+
+/** Whether there is no difference that must be a loss or a fault. */
 export function isSound ({ equations, differences }: Report): boolean {
-  return differences.every(({ explained }) => explained) && equations.every(({ name, holds }) => name !== 'books' || holds)
+  return differences.every(({ explained }) => explained !== false) && equations.every(({ name, holds }) => name !== 'books' || holds)
 }
 
 function * differencesOf (counted: Counted, evidence: DeviceEvidence, oldestRow: number | null): Iterable<Difference> {
@@ -70,12 +76,12 @@ function * differencesOf (counted: Counted, evidence: DeviceEvidence, oldestRow:
   if (dead !== evidence.deadReadings) yield difference(device, 'dead', dead, evidence.deadReadings, ...whyDead(dead, evidence))
 }
 
-type Explanation = readonly [explained: boolean, text: string]
+type Explanation = readonly [explained: Difference['explained'], text: string]
 
 function whyStored (missing: number, { firstSeen }: DeviceEvidence, oldestRow: number | null): Explanation {
   if (missing < 0) return [false, surplus(-missing)]
   if (firstSeen !== null && oldestRow !== null && firstSeen < oldestRow - dayMs) {
-    return [true, `${missing} rows are no longer in the table: it begins at ${dayOf(oldestRow)}, and the device was heard since ${dayOf(firstSeen)}; older rows were deleted (retention)`]
+    return [null, `${missing} rows are no longer in the table: it begins at ${dayOf(oldestRow)}, and the device was heard since ${dayOf(firstSeen)}. Older rows were deleted (retention); whether all that are missing were among them cannot be told`]
   }
   return [false, `${missing} rows that were stored are not in the table any more, though the table reaches back to the device's first readings: deleted by hand, or lost by the database`]
 }
@@ -84,16 +90,19 @@ function surplus (rows: number): string {
   return `${rows} rows more than this inbox has counted: it is older than the table (a backup that was restored), or another one had its id`
 }
 
-function whyDead (dead: number, { deadReadings, repeatedLetters, movingLetters, lettersElsewhere }: DeviceEvidence): Explanation {
-  if (movingLetters > 0) return [true, `${movingLetters} dead letters came while it was counted`]
-  if (repeatedLetters > 0) return [true, `${repeatedLetters} dead letters came several times: the table keeps how often, and the number of readings of the last time only`]
-  if (deadReadings < dead && lettersElsewhere > 0) return [true, `${lettersElsewhere} dead letters came several times, the last time to another gateway, and stand there with all their times`]
+function whyDead (dead: number, { deadReadings, deadAtLeast, deadAtMost, lettersElsewhere }: DeviceEvidence): Explanation {
+  if (dead >= deadAtLeast && dead <= deadAtMost) {
+    return [null, `dead letters came several times, and the table keeps the readings of the last time only: ${deadAtLeast} to ${deadAtMost} agree with them, so whether a letter is missing cannot be told`]
+  }
+  if (dead > deadAtMost && lettersElsewhere > 0) {
+    return [null, `${lettersElsewhere} dead letters came several times, the last time to another gateway, and stand there with all their times: whether others are missing cannot be told`]
+  }
   return deadReadings < dead
-    ? [false, `${dead - deadReadings} dead readings have no dead letter any more: deleted by hand, or lost by the database`]
-    : [false, `${deadReadings - dead} readings more are in dead letters than this inbox has counted: it is older than the table`]
+    ? [false, `${dead - deadAtMost} dead readings have no dead letter any more: deleted by hand, or lost by the database`]
+    : [false, `${deadAtLeast - dead} readings more are in dead letters than this inbox has counted: it is older than the table`]
 }
 
-function difference (device: string, equation: Equation['name'], counted: number, found: number, explained: boolean, text: string): Difference {
+function difference (device: string, equation: Equation['name'], counted: number, found: number, explained: Difference['explained'], text: string): Difference {
   return { device, equation, counted, found, explained, text }
 }
 

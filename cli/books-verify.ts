@@ -45,6 +45,6 @@ export function * reportLines ({ at, gateway, devices, equations, differences }:
   for (const { holds, text } of equations) yield `${holds ? 'holds  ' : 'differs'}  ${text}`
   if (differences.length > 0) yield ''
   for (const { device, equation, counted, found, explained, text } of differences) {
-    yield `${explained ? 'explained  ' : 'UNEXPLAINED'}  ${device}: ${equation} ${counted}, found ${found}: ${text}`
+    yield `${explained === null ? 'cannot tell' : explained ? 'explained  ' : 'UNEXPLAINED'}  ${device}: ${equation} ${counted}, found ${found}: ${text}`
   }
 }

@@ -48,7 +48,8 @@ them up over several gateways.
 
 --verify counts by itself: the deliveries in the inbox's journal, the rows of this
 gateway in readings, the readings of dead_letters. It prints each equation, and
-each difference with its explanation. It reads the whole table readings once.
+each difference: UNEXPLAINED, or, where retention or a repeated dead letter looks
+like a loss, that it cannot tell. It reads the whole table readings once.
 
 --gaps asks the view gaps for what is missing now, says what of it is a dead
 letter, and lists gaps that have closed since the bridge started.
@@ -59,8 +60,8 @@ Examples:
   isobar books --verify
   isobar books --gaps --device pi-attic
 
-Exit codes: 0 done, 1 an error, or a difference that --verify cannot explain,
-2 wrong usage.`
+Exit codes: 0 done, 1 an error, or a difference that is UNEXPLAINED, 2 wrong
+usage.`
 
 const columns = ['device_id', 'received', 'stored', 'duplicate', 'dead', 'pending', 'last_boot', 'last_seq'] as const
 

@@ -67,10 +67,15 @@ export class FaultyDatabase {
     for (const connection of this.#connections) connection.thaw()
   }
 
-  /** Cuts every connection and closes new ones at once, until `heal`. */
+  /** Cuts every connection and closes new ones at once, until `accept` or `heal`. */
   refuse (): void {
     this.#refusing = true
     this.cut()
+  }
+
+  /** Accepts connections again, and leaves the rules. */
+  accept (): void {
+    this.#refusing = false
   }
 
   /** Cuts every connection; new ones are accepted. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDatabase, type Database } from '../../bridge/database.ts'
-import { migrate } from '../../bridge/migrate.ts'
+import { migrate, schemaVersion } from '../../bridge/migrate.ts'
 import { environment } from '../../lib/config.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
@@ -35,7 +35,7 @@ t.test('on a real CrateDB', { skip: url === undefined && 'ISOBAR_TEST_CRATE_URL 
     await database.query(`DROP VIEW ${database.table('gaps')}`)
     await Promise.all(Array.from({ length: 6 }, async () => await migrate(database, log)))
     t.equal((await select(database, 'gaps', '*', "WHERE device_id = 'x'")).length, 0)
-    t.match(await select(database, 'schema_version', '*'), [{ version: 1 }])
+    t.match(await select(database, 'schema_version', '*'), [{ version: schemaVersion }])
   })
 
   t.test('row truth', async t => {

@@ -38,17 +38,27 @@ t.test('what the tables hold of the settled deliveries of a gateway', async t =>
 
   t.test('dead letters: their readings as often as they came, and those that cannot tell exactly', async t => {
     const database = await openTestSchema(t, url)
-    const keepAt = async (gatewayId: string, number: number, payload: string, readings: number): Promise<void> => {
+    const keepAt = async (gatewayId: string, number: number, payload: string, readings: number, stage: 'decode' | 'time' = 'time'): Promise<void> => {
       const letters = createDeadLetters({ database, gatewayId, freshFrom: 0, clock: realClock, log: createLog('silent'), counters: { deadLetters: 0, lettersReplayed: 0 } })
-      t.equal(await letters.keep([{ delivery: rawDelivery({ number, payload: Buffer.from(payload), readings }), rejection: { stage: 'time', code: 'ISO_READING_TIME', reason: 'old', readings, seqs: [] } }], []), null)
+      t.equal(await letters.keep([{ delivery: rawDelivery({ number, payload: Buffer.from(payload), readings }), rejection: { stage, code: 'ISO_READING_TIME', reason: 'old', readings, seqs: [] } }], []), null)
     }
-    await keepAt(gateway, 1, 'a', 3)
-    await keepAt(gateway, 2, 'b', 1)
-    await keepAt(gateway, 3, 'b', 1)
-    await keepAt(gateway, 5_001, 'c', 1)
-    await keepAt(gateway, 7, 'd', 1)
-    await keepAt(other, 8, 'd', 1)
-    t.match((await readEvidence(database, journal({ unsettled: [[2, 3]] }))).devices.get('dev-1'), { deadReadings: 3 + 2 + 1, repeatedLetters: 1, movingLetters: 2, lettersElsewhere: 1 })
+    const dead = async (unsettled: Array<[number, number]>): Promise<unknown[]> => {
+      const { deadReadings, deadAtLeast, deadAtMost, lettersElsewhere } = (await readEvidence(database, journal({ unsettled }))).devices.get('dev-1')!
+      return [deadReadings, deadAtLeast, deadAtMost, lettersElsewhere]
+    }
+    await keepAt(gateway, 1, 'once', 3)
+    await keepAt(gateway, 4, 'no telemetry', 1, 'decode')
+    await keepAt(gateway, 5, 'no telemetry', 1, 'decode')
+    await keepAt(gateway, 5_001, 'after the count', 1)
+    t.strictSame(await dead([]), [5, 5, 5, 0], 'exactly')
+    t.strictSame(await dead([[1, 1]]), [2, 2, 2, 0], 'without one in motion')
+    t.strictSame(await dead([[5, 5]]), [4, 3, 4, 0], 'one of two times is in motion, or both')
+    await keepAt(gateway, 2, 'twice', 2)
+    await keepAt(gateway, 3, 'twice', 2)
+    t.strictSame(await dead([]), [9, 8, 507, 0], 'the first time it had between 1 and 500')
+    await keepAt(gateway, 7, 'elsewhere', 1)
+    await keepAt(other, 8, 'elsewhere', 1)
+    t.strictSame(await dead([]), [9, 8, 507, 1])
   })
 
   t.test('when the devices were seen first, and whether the rows of the table books balance', async t => {

@@ -5,7 +5,7 @@ import { InboxSource } from '../../bridge/inbox-source.ts'
 import { BridgeRun } from '../../bridge/run.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { openInboxReader, type InboxReader } from '../../inbox/reader.ts'
-import { realClock } from '../../lib/clock.ts'
+import { realClock, type Clock } from '../../lib/clock.ts'
 import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
 import { createLog } from '../../lib/log.ts'
 import { type LetterNotice } from '../../schemas/dead-letter.ts'
@@ -41,10 +41,11 @@ export interface TestBridgeOver extends Partial<BridgeSettings['write'] & Bridge
   /** ISOBAR_MAX_AGE, in ms. */
   readonly maxReadingAgeMs?: number
   readonly dialectOf?: () => Dialect
+  readonly clock?: Clock
 }
 
 /** @param url of a database; each bridge has a schema of its own in it */
-export async function openTestBridge (t: Test, url: string, { refusing = false, limits = {}, maxReadingAgeMs = 400 * 86_400_000, dialectOf, ...over }: TestBridgeOver = {}): Promise<TestBridge> {
+export async function openTestBridge (t: Test, url: string, { refusing = false, limits = {}, maxReadingAgeMs = 400 * 86_400_000, dialectOf, clock = realClock, ...over }: TestBridgeOver = {}): Promise<TestBridge> {
   const dir = testInboxDir(t)
   const inbox = await openTestInbox(t, { dir })
   const proxy = await FaultyDatabase.open(url)
@@ -69,14 +70,14 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
     const reader = openInboxReader(dir)
     const source = new InboxSource({
       reader,
-      clock: realClock,
+      clock,
       post: (id, settled) => {
         if (heard) void inbox.settle(unpackSettled(structuredClone(settled))).then(() => source.confirmed(id))
         else setImmediate(() => source.confirmed(id))
       }
     })
     inbox.onAppended(next => source.appended(next))
-    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock: realClock, log: createLog('silent') })
+    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock, log: createLog('silent') })
     return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
   }
   let running = start()

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Clock } from '../../lib/clock.ts'
+import { realClock, type Clock } from '../../lib/clock.ts'
 
 /** A clock that stands still until a test turns it. */
 export interface TestClock extends Clock {
@@ -12,6 +12,15 @@ export interface TestClock extends Clock {
   step (ms: number): void
   /** The ms of every sleep so far, in the order they were begun. */
   readonly sleeps: readonly number[]
+}
+
+/** A clock on which so many ms pass in each real one: pauses are that much shorter. The wall time is the real one. */
+export function createFastClock (times: number): Clock {
+  return {
+    now: () => realClock.now(),
+    monotonicMs: () => realClock.monotonicMs() * times,
+    sleep: async (ms, signal) => await realClock.sleep(ms / times, signal)
+  }
 }
 
 /** A sleep of 0 lasts 1 ms, like a timer of Node: a loop that only sleeps 0 still lets the time pass. */

@@ -343,7 +343,7 @@ export function tableSuite (t: Test, open: (t: Test) => Promise<Database>): void
       const many = Array.from({ length: 5_001 }, (_, n): [DeviceId, Counters] => [`many-${n}` as DeviceId, { received: n, stored: n, duplicate: 0, dead: 0, pending: 0, lastBoot: null, lastSeq: null }])
       await createBooks({ database: slow, counters: () => many, gatewayId: 'many-00000003', clock: { now: () => now }, log }).write()
       t.equal(now, testNow + 20_000, 'in two statements')
-      t.match(await select(database, 'books', 'count(*) AS rows, min(updated_at) AS first, max(updated_at) AS last', "WHERE gateway = 'many-00000003'"), [{ rows: 5_001, first: new Date(testNow), last: new Date(testNow) }])
+      t.match(await select(database, 'books', 'count(*) AS rows, min(updated_at) AS oldest, max(updated_at) AS newest', "WHERE gateway = 'many-00000003'"), [{ rows: 5_001, oldest: new Date(testNow), newest: new Date(testNow) }])
     })
 
     t.test('the sum goes over the gateways', async t => {
