@@ -2,6 +2,7 @@ import { type EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
 import { Aedes, type AedesOptions, type Client, type ConnectPacket } from 'aedes'
 import { type Logger } from '../lib/log.ts'
+import { type Connect } from './borders.ts'
 import { type Connection } from './connection.ts'
 import { Deliveries, type DeliveringAedes, type DeliveringClient } from './deliveries.ts'
 import { type Filter } from './gate/subscribe.ts'
@@ -12,14 +13,16 @@ import { type Pass, type Sender } from './release.ts'
 
 /** What Aedes asks. */
 export interface AedesHooks {
-  /** Whether a client may log in. Its CONNECT's keep alive is in `connection` already. */
-  login (connection: Connection, willTopic: string | null): boolean
+  /** Whether a client may log in: the code of its CONNACK, or null when its connection was closed. Its CONNECT's keep alive is in `connection` already. */
+  login (connection: Connection, connect: Connect): Promise<number | null>
   /** The CONNACK that accepts the client is written. */
   accepted (connection: Connection): void
   /** Each PUBLISH before its PUBACK or PUBREC, and each will when it is to be sent; null: its client was of another broker. */
   publish (connection: Connection | null, packet: InPublish, pass: Pass): void
   /** Whether a filter that an absent session has is granted still. */
   subscribe (connection: Connection, filter: string): Promise<boolean>
+  /** Whether a client may receive a message of this topic: live, retained, or out of its queue. */
+  forward (connection: Connection, topic: string): boolean
   /** A filter is listened to, or not any more; `subscription` names it. */
   subscribed (filter: string, subscription: object): void
   unsubscribed (subscription: object): void
@@ -112,7 +115,7 @@ export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLi
       const client = aedes.handle(connection as unknown as Duplex) as Client & ClientInternals
       const publish = (packet: Publishable): void => {
         packet[handedOn] = true
-        queue.publish(packet, client, nothing)
+        if (packet.refused !== true) queue.publish(packet, client, nothing)
       }
       const outbound = deliveries.open(client, connection)
       connection.emit('readable') // Aedes counts the packets under way from 1, and takes the first one only when it has come down to 0
@@ -152,7 +155,7 @@ export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLi
 
 /** How Aedes is set up, and what it asks. */
 function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions {
-  const refused = new WeakSet<Client>()
+  const willTopics = new WeakMap<Client, string>()
   return {
     concurrency: 0,
     connectTimeout: neverMs,
@@ -161,19 +164,23 @@ function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions
     maxTopicLevels,
     preConnect: (client, packet, done) => {
       adopt(connectionOf(client), packet)
-      if (!hooks.login(connectionOf(client), packet.will?.topic ?? null)) refused.add(client)
+      if (packet.will !== undefined) willTopics.set(client, packet.will.topic)
       done(null, true) // the refusal is a CONNACK, which `authenticate` gives
     },
-    authenticate: (client, _username, _password, done) => {
+    authenticate: (client, user, password, done) => {
       connectionOf(client).clientId = client.id
-      if (!refused.has(client)) return done(null, true)
-      done(Object.assign(new Error('not authorised'), { returnCode: notAuthorised }), false)
+      const connect = { clientId: client.id, user: user ?? null, password: password ?? null, willTopic: willTopics.get(client) ?? null }
+      hooks.login(connectionOf(client), connect).then(code => {
+        if (code === 0) done(null, true)
+        else if (code !== null) done(refusal(code), false)
+      }, (error: Error) => done(Object.assign(error, refusal(notAuthorised)), false))
     },
     authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
     authorizeSubscribe: (client, subscription, done) => {
       if (granted in subscription) return done(null, subscription)
       hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
-    }
+    },
+    authorizeForward: (client, packet) => hooks.forward(connectionOf(client), packet.topic) ? packet : null
   }
 }
 
@@ -188,7 +195,8 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
   aedes.publish = (packet, client, done = nothing) => {
     if (typeof client === 'function') return queue.publish(packet, null, client)
     if (packet[handedOn] === true) return done()
-    queue.publish(packet, client, done)
+    if (packet.refused === true) done()
+    else queue.publish(packet, client, done)
     if (client !== null && packet.qos === 2) hooks.publishing(connectionOf(client), packet)
   }
   const emit = aedes.mq.emit.bind(aedes.mq)
@@ -256,6 +264,11 @@ function adopt (connection: Connection, packet: ConnectPacket): void {
   connection.keepaliveMs = (packet.keepalive ?? 0) * 1000
   packet.keepalive = 0
   if (packet.will !== undefined) packet.will.payload = ownBytes(packet.will.payload as Buffer)
+}
+
+/** [MQTT-3.2.2-5] */
+function refusal (returnCode: number): Error & { returnCode: number } {
+  return Object.assign(new Error('not authorised'), { returnCode })
 }
 
 function connectionOf (client: Client): Connection {

@@ -3,8 +3,10 @@ import { every, type Clock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Settings } from '../schemas/settings.ts'
 import { type Topics } from '../schemas/topics.ts'
+import { type Access } from './access/access.ts'
 import { Admission, type Journal, type Origin } from './admission.ts'
 import { openAedes, type AedesHooks } from './aedes.ts'
+import { Borders } from './borders.ts'
 import { Connection, type Peer } from './connection.ts'
 import { type Subscribe } from './gate/subscribe.ts'
 import { type Unsubscribe } from './gate/unsubscribe.ts'
@@ -35,6 +37,8 @@ export interface BrokerParts {
   readonly limits: Settings['limits']
   /** What the bridge tells of the devices' stored ranges; none when nobody does. */
   readonly stored?: StoredTopic
+  /** Who comes in, and what each may do. */
+  readonly access: Access
   /** Where refusals are kept. */
   readonly rejections?: Rejections
   readonly clock: Clock
@@ -54,6 +58,8 @@ export interface Broker {
    * The payload is not kept by the broker. A listener must not throw.
    */
   watch (filter: string, listener: (topic: string, payload: Buffer) => void): Promise<void>
+  /** The access rules have changed: everybody who is in is judged by the new ones. @returns how many connections were closed */
+  renewAccess (): number
   /** A copy of the counters. */
   stats (): BrokerStats
   /** Reads no more, waits a moment for what is on its way to disk, then closes every connection. The inbox must stay open so long: wills go there. */
@@ -65,17 +71,18 @@ export interface Broker {
  * journaled topic is acknowledged when the inbox has it on disk, and reaches subscribers and retained messages then, even if its sender has gone.
  */
 export async function openBroker (parts: BrokerParts): Promise<Broker> {
-  const { inbox, topics, limits, stored = new StoredTopic(0), clock, log, rejections = new Rejections({ clock, log }) } = parts
+  const { inbox, topics, limits, access, stored = new StoredTopic(0), clock, log, rejections = new Rejections({ clock, log }) } = parts
   const stats = createStats()
   const interest = new Interest(topics)
   const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: async (topic, payload, retain) => await show(topic, payload, 0, retain) })
   const pace = new Pace({ maxPerMinute: limits.maxDeadLettersPerMinute, stats, clock, log })
   const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
   const { refuse } = rejections
+  const borders = new Borders({ access, topics, stats, refuse })
   const turn = new TurnEnd()
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const hooks = createHooks({ admission, interest, mirror, stored, stats, limits, log, orphans })
+  const hooks = createHooks({ admission, borders, interest, mirror, stored, stats, limits, log, orphans })
   const aedes = await openAedes(hooks, log, limits)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
@@ -95,6 +102,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
       await new Promise<void>((resolve, reject) => aedes.publish(ownPacket(topic, payload, qos, retain), error => error ? reject(error) : resolve()))
     },
     watch: async (filter, listener) => await aedes.watch(filter, listener),
+    renewAccess: () => borders.renew(connections),
     stats: () => ({ ...stats, refused: rejections.counts() }),
     close: async () => {
       for (const connection of connections) connection.halt()
@@ -155,6 +163,7 @@ async function ended (connection: Connection): Promise<void> {
 
 interface HookParts {
   readonly admission: Admission
+  readonly borders: Borders
   readonly interest: Interest
   readonly mirror: Mirror
   readonly stored: StoredTopic
@@ -166,24 +175,24 @@ interface HookParts {
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, interest, mirror, stored, stats, limits, log, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, borders, interest, mirror, stored, stats, limits, log, orphans }: HookParts): AedesHooks {
   return {
-    login: () => true,
+    login: async (connection, connect) => await borders.login(connection, connect),
     accepted: connection => connection.answered(),
     publish: (connection, packet, pass) => {
       // What comes behind the packet that closed its connection is not looked at; a will comes when it is closed.
-      if (connection?.destroyed !== true || isWill(packet)) admission.admit(packet, connection ?? orphans, pass)
+      const looks = connection?.destroyed !== true || isWill(packet)
+      if (looks && borders.admits(connection, packet, pass)) admission.admit(packet, connection ?? orphans, pass)
     },
     subscribe: async (connection, filter) => {
-      const rule = refusedFilter(filter, connection, limits)
-      if (rule !== null) {
-        connection.refused(rule, filter)
-        return false
-      }
+      const rule = refusedFilter(filter, limits)
+      if (rule !== null) connection.refused(rule, filter)
+      if (rule !== null || !borders.grants(connection, filter)) return false
       await mirror.renderFor(filter)
       await stored.renderFor(filter)
       return true
     },
+    forward: (connection, topic) => borders.delivers(connection, topic),
     subscribed: (filter, subscription) => interest.add(filter, subscription),
     unsubscribed: subscription => interest.remove(subscription),
     failed: (connection, err) => {
@@ -196,9 +205,8 @@ function createHooks ({ admission, interest, mirror, stored, stats, limits, log,
   }
 }
 
-/** The rule that refuses a filter, or null. `$share` of MQTT 5 would be taken for a topic, and never be delivered. */
-function refusedFilter (filter: string, { peer }: Connection, { maxTopicBytes, maxTopicLevels }: Settings['limits']): Rule | null {
-  if (filter.startsWith('$') && !(filter.startsWith('$SYS/') && peer.loopback)) return 'filterDollar'
+/** The limit that refuses a filter, or null. */
+function refusedFilter (filter: string, { maxTopicBytes, maxTopicLevels }: Settings['limits']): Rule | null {
   if (Buffer.byteLength(filter) > maxTopicBytes) return 'filterBytes'
   return filter.split('/').length > maxTopicLevels ? 'filterLevels' : null
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
+import { type Grant } from './access/access.ts'
 import { connack, pingresp } from './answers.ts'
 import { Gate, type GateLimits, type Room } from './gate/gate.ts'
 import { type Subscribe } from './gate/subscribe.ts'
@@ -14,10 +15,11 @@ import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
 
-/** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. */
+/** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. `certificate`: the name in a certificate that was verified. */
 export interface Peer {
   readonly address: string
   readonly loopback: boolean
+  readonly certificate?: string | null
 }
 
 export interface ConnectionLimits extends GateLimits {
@@ -59,6 +61,10 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   /** From the CONNECT; 0 without keep alive. */
   keepaliveMs = 0
   clientId: string | null = null
+  /** Its login is being decided, which may take its time: no deadline runs. */
+  deciding = false
+  /** What it may do; null before its login. */
+  grant: Grant | null = null
 
   readonly peer: Peer
   readonly release: ReleaseQueue
@@ -146,7 +152,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   sweep (nowMs: number): void {
     const { limits, openedMs } = this.#parts
     if (!this.#gate.isOpen) {
-      if (nowMs - openedMs >= limits.connectTimeoutMs) this.close('connectTimeout')
+      if (!this.deciding && nowMs - openedMs >= limits.connectTimeoutMs) this.close('connectTimeout')
     } else if (this.#heard || this.#paused) {
       this.#heard = false
       this.#heardMs = nowMs

@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
+import { type Settings } from '../schemas/settings.ts'
 import { type Broker } from './broker.ts'
 
 const defaultPort = 1883
@@ -9,8 +10,8 @@ const tcpKeepAliveMs = 60_000
 export interface ListenSettings {
   /** `mqtt://host:port`, as in ISOBAR_MQTT; port 0 takes a free one. */
   readonly url: string
-  /** Whether clients without a login are let in beyond loopback. */
-  readonly anonymous: boolean
+  /** Whether anybody could come in beyond loopback. */
+  readonly open: boolean
 }
 
 /** A listener that accepts connections until `close`; those that it accepted go on. */
@@ -24,11 +25,11 @@ export interface Listener {
  * Accepts MQTT over TCP and hands each connection to the broker.
  * @throws IsobarError ISO_LISTEN_ANONYMOUS, ISO_LISTEN_TAKEN or ISO_LISTEN_REFUSED, naming ISOBAR_MQTT
  */
-export async function listen (broker: Pick<Broker, 'handle' | 'acceptFailed'>, { url, anonymous }: ListenSettings): Promise<Listener> {
+export async function listen (broker: Pick<Broker, 'handle' | 'acceptFailed'>, { url, open }: ListenSettings): Promise<Listener> {
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   const loopback = isLoopback(host)
-  if (!loopback && !anonymous) throw new IsobarError('ISO_LISTEN_ANONYMOUS', { detail: `ISOBAR_MQTT=${url} is not loopback, and ISOBAR_ANONYMOUS is not set` })
+  if (!loopback && !open) throw nobodyCanLogIn(url)
   const server = createServer({ noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }, socket => {
     broker.handle(socket, { address: socket.remoteAddress ?? '', loopback })
   })
@@ -43,6 +44,15 @@ export async function listen (broker: Pick<Broker, 'handle' | 'acceptFailed'>, {
     // Not waited for: `close` calls back when the last connection has ended, and those are the broker's.
     close: async () => { server.close() }
   }
+}
+
+/** Whether anybody could come in over a listener beyond loopback. */
+export function letsSomebodyIn ({ anonymous, passwordFile }: Settings['access']): boolean {
+  return anonymous === '1' || passwordFile !== undefined
+}
+
+export function nobodyCanLogIn (url: string): IsobarError {
+  return new IsobarError('ISO_LISTEN_ANONYMOUS', { detail: `ISOBAR_MQTT=${url} is not loopback, and neither ISOBAR_PASSWORD_FILE nor ISOBAR_ANONYMOUS=1 is set` })
 }
 
 /** 127.0.0.0/8, ::1 and localhost. */

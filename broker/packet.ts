@@ -11,6 +11,10 @@ export interface InPublish {
   readonly messageId?: number | undefined
   /** Bytes behind the fixed header; absent in a will. */
   readonly length?: number
+  /** Whose will it is, when its client is not here. */
+  readonly clientId?: string
+  /** The access rules refuse it: it is acknowledged and goes nowhere. */
+  refused?: true
 }
 
 /** Whether it came as a packet; a will comes out of the CONNECT. */

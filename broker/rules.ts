@@ -38,6 +38,11 @@ export const rules = {
   clientIdEmpty: { because: 'the client identifier was empty, and the session was to be kept', clause: 'MQTT-3.1.3-8', reaction: 'CONNACK 2' },
   clientIdCharacters: { because: 'the client identifier had one of + # / %', clause: 'MQTT-3.1.3-9', reaction: 'CONNACK 2' },
   clientIdBytes: { because: 'the client identifier was longer than the limit', clause: 'MQTT-3.1.3-9', reaction: 'CONNACK 2' },
+  loginPassword: { because: 'the user name is unknown, or the password is wrong', clause: 'MQTT-3.1.4-2', reaction: 'CONNACK 5' },
+  loginIdentity: { because: 'the access rules do not let the client in', clause: 'MQTT-3.1.4-2', reaction: 'CONNACK 5' },
+  loginBusy: { because: 'too many passwords wait to be verified', clause: null, reaction: 'close' },
+  willDenied: { because: 'the access rules refuse the topic of a will', clause: null, reaction: 'CONNACK 5' },
+  willDropped: { because: 'the access rules refuse a will that was to be sent', clause: null, reaction: 'drop' },
   // PUBLISH.
   publishQos: { because: 'the QoS of a PUBLISH was 3', clause: 'MQTT-3.3.1-4', reaction: 'close' },
   publishDup: { because: 'a PUBLISH of QoS 0 had the flag DUP', clause: 'MQTT-3.3.1-2', reaction: 'close' },
@@ -46,6 +51,8 @@ export const rules = {
   topicBytes: { because: 'a topic was longer than the limit', clause: null, reaction: 'close' },
   topicLevels: { because: 'a topic had more levels than the limit', clause: null, reaction: 'close' },
   dollarTopic: { because: 'a topic with $ was published to', clause: 'MQTT-4.7.2', reaction: 'close' },
+  publishDenied: { because: 'the access rules refuse a PUBLISH to a journaled topic', clause: 'MQTT-3.3.5-2', reaction: 'close' },
+  publishDropped: { because: 'the access rules refuse a PUBLISH to another topic; it is acknowledged', clause: 'MQTT-3.3.5-2', reaction: 'drop' },
   // SUBSCRIBE, UNSUBSCRIBE.
   noFilter: { because: 'a SUBSCRIBE or UNSUBSCRIBE had no filter', clause: 'MQTT-3.8.3-3', reaction: 'close' },
   subscribeQos: { because: 'the QoS of a filter was not 0, 1 or 2', clause: 'MQTT-3.8.3-4', reaction: 'close' },
@@ -54,9 +61,11 @@ export const rules = {
   filterPlus: { because: 'a filter had + beside another character of its level', clause: 'MQTT-4.7.1-3', reaction: 'close' },
   filterBytes: { because: 'a filter was longer than the limit', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
   filterLevels: { because: 'a filter had more levels than the limit', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
-  filterDollar: { because: 'a filter began with $, which only clients of this machine may read', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
+  filterDollar: { because: 'a filter began with $, and only operators read $SYS', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
   subscriptions: { because: 'a client had as many subscriptions as the limit', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
+  filterDenied: { because: 'the access rules refuse a filter', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
   // While a connection is open.
+  accessRevoked: { because: 'the access rules have changed, and do not let the client in any more', clause: null, reaction: 'close' },
   keepalive: { because: 'nothing came for one and a half times the keep alive', clause: 'MQTT-3.1.2-24', reaction: 'close' },
   heldBytes: { because: 'too many bytes wait for their release while the inbox is full, or a device is slowed', clause: null, reaction: 'close' },
   queued: { because: 'more waits for the client than the limit: it does not acknowledge what it subscribed to', clause: null, reaction: 'close' },

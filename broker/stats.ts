@@ -26,6 +26,8 @@ export interface BrokerStats {
   droppedQos0: number
   /** Wills to a journaled topic that were neither journaled nor published, because the inbox was full and `maxHeldBytes` reached, or they were undecodable beyond their device's pace. */
   droppedWills: number
+  /** Messages that the access rules kept from a subscriber. */
+  withheld: number
   /** Devices whose newest reading is kept for `<device>/last`, now; and readings of devices beyond the limit. */
   lastDevices: number
   lastBeyondLimit: number
@@ -51,6 +53,7 @@ export function createStats (): BrokerStats {
     heldBytes: 0,
     droppedQos0: 0,
     droppedWills: 0,
+    withheld: 0,
     lastDevices: 0,
     lastBeyondLimit: 0,
     refused: {}

@@ -30,7 +30,7 @@ const help = `
 It prints what runs and where, then one status line every 10 s. The log goes to
 stderr. Ctrl-C or SIGTERM drains and ends within 5 s; a second one ends at once.
 Either way nothing that was acknowledged is lost, and the next start on the same
-data folder goes on with it.
+data folder goes on with it. SIGHUP reads the files of the access rules again.
 
 Settings that matter, with their defaults ('isobar config' prints all of them):
   ISOBAR_MQTT            where to listen for MQTT (mqtt://127.0.0.1:1883)
@@ -68,6 +68,8 @@ const garbageCollection = ['--no-parallel-scavenge', '--heap-growing-percent=70'
 async function openService (settings: Settings, simulate: number, log: Logger, stop: AbortSignal): Promise<Service> {
   const { openGateway } = await import('../gateway/gateway.ts') // here, so that the other commands start without broker and database
   const gateway = await openGateway(settings, { clock: realClock, log, signal: stop })
+  const onHangUp = (): void => { gateway.reload().catch(() => {}) } // what is wrong with a file is in the log and in /readyz
+  process.on('SIGHUP', onHangUp)
   const devices = await startSimulated(simulate, gateway.urls.mqtt, settings, log)
   return {
     greeting: () => greeting(settings, gateway, simulate),
@@ -76,6 +78,7 @@ async function openService (settings: Settings, simulate: number, log: Logger, s
     close: async deadlineMs => {
       const startedMs = realClock.monotonicMs()
       await Promise.all(devices.map(async device => { await device.close() })) // first, so that what they have just measured drains too
+      process.off('SIGHUP', onHangUp)
       await gateway.close(Math.max(0, deadlineMs - (realClock.monotonicMs() - startedMs)))
     }
   }

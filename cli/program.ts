@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { version } from '../lib/package.ts'
+import { accessCommand } from './access.ts'
 import { booksCommand } from './books.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
@@ -11,6 +12,7 @@ import { doctorCommand } from './doctor.ts'
 import { printable } from './escape.ts'
 import { gatewayCommand } from './gateway.ts'
 import { migrateCommand } from './migrate.ts'
+import { passwdCommand } from './passwd.ts'
 import { publishCommand } from './publish.ts'
 import { rejectionsCommand } from './rejections.ts'
 import { simulateCommand } from './simulate.ts'
@@ -32,7 +34,7 @@ export function createProgram (): Command {
     .addHelpText('after', help)
   const commands = [
     gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), rejectionsCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
-    configCommand(), doctorCommand(), completionCommand()
+    passwdCommand(), accessCommand(), configCommand(), doctorCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of withSubcommands(program)) tame(command)

@@ -6,6 +6,7 @@ import { causesOf, isReady, statusOf, type Cause, type StatusParts } from './sta
 export interface ConditionParts {
   readonly inbox: StatusParts['inbox']
   readonly bridge: { readonly status: StatusParts['bridge'] }
+  readonly access: StatusParts['access']
   readonly clock: Clock
 }
 
@@ -21,13 +22,13 @@ export class Condition {
     this.#startedMs = parts.clock.monotonicMs()
   }
 
-  readonly causes = (): Cause[] => causesOf({ inbox: this.#parts.inbox, bridge: this.#parts.bridge.status })
+  readonly causes = (): Cause[] => causesOf({ inbox: this.#parts.inbox, bridge: this.#parts.bridge.status, access: this.#parts.access })
 
   readonly isReady = (): boolean => isReady(this.causes())
 
   readonly status = (): GatewayStatus => {
-    const { inbox, bridge, clock } = this.#parts
-    return statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - this.#startedMs, inbox, bridge: bridge.status, perSecond: this.#rates.perSecond() })
+    const { inbox, bridge, access, clock } = this.#parts
+    return statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - this.#startedMs, inbox, bridge: bridge.status, access, perSecond: this.#rates.perSecond() })
   }
 
   /** The status, and a look at the counters for the rates: to be called about once a second, by one caller. */

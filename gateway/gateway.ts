@@ -1,7 +1,9 @@
 import { join, resolve } from 'node:path'
 import { createLetters, type Letters } from '../bridge/letters.ts'
+import { readAccessRules } from '../broker/access/access-files.ts'
+import { Access } from '../broker/access/access.ts'
 import { openBroker } from '../broker/broker.ts'
-import { listen } from '../broker/listeners.ts'
+import { letsSomebodyIn, listen } from '../broker/listeners.ts'
 import { Rejections } from '../broker/rejection.ts'
 import { StoredTopic } from '../broker/stored.ts'
 import { openInbox } from '../inbox/inbox.ts'
@@ -12,12 +14,14 @@ import { type Settings } from '../schemas/settings.ts'
 import { type GatewayStatus } from '../schemas/status.ts'
 import { type BridgeThreadData } from '../schemas/thread.ts'
 import { Topics } from '../schemas/topics.ts'
+import { AccessReload, marksOf, tellRules } from './access-reload.ts'
 import { openBridgeThread } from './bridge-thread.ts'
 import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
 import { ErrorTopic } from './error-topic.ts'
 import { openHomeAssistant } from './home-assistant.ts'
+import { accessRoutes } from './http/api/access.ts'
 import { booksRoutes } from './http/api/books.ts'
 import { deadLettersRoutes } from './http/api/dead-letters.ts'
 import { rejectionsRoutes } from './http/api/rejections.ts'
@@ -38,6 +42,11 @@ export interface Gateway {
   /** With its password. */
   readonly databaseUrl: string
   status (): GatewayStatus
+  /**
+   * Reads the files of the access rules again, now.
+   * @throws IsobarError of a file that cannot be used; the rules stay as they are
+   */
+  reload (): Promise<void>
   /**
    * Takes in no more, commits what it has, writes what it can until the deadline, and ends. What was acknowledged and is not in the
    * database then is in the inbox, and the next start goes on with it.
@@ -91,12 +100,26 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
 
     const rejections = new Rejections({ clock, log: log.child({ part: 'broker' }) })
-    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
+    const accessMarks = await marksOf(settings.access)
+    const read = await readAccessRules(settings.access)
+    tellRules(read, log.child({ part: 'access' }))
+    const access = new Access({ rules: read.rules, topics, token: settings.http.token, limits: authLimits(settings), clock })
+    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, access, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
 
     if (settings.homeAssistant.on) await openHomeAssistant({ broker, topics, prefix: settings.homeAssistant.prefix, maxDevices: settings.limits.maxLastDevices, log })
 
-    const condition = new Condition({ inbox, bridge, clock })
+    const reload = closers.add(new AccessReload({
+      settings: settings.access,
+      take: rules => {
+        access.replace(rules)
+        return broker.renewAccess()
+      },
+      clock,
+      log: log.child({ part: 'access' })
+    }, accessMarks))
+
+    const condition = new Condition({ inbox, bridge, access: reload, clock })
     closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
 
     const people = closers.add(new LazyDatabase({ url: database.url, schema: settings.database.schema, statementTimeoutMs: settings.write.statementTimeoutMs, poolSize: 2 }, log))
@@ -104,19 +127,21 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes),
-      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, bridge, stored, ready: condition.isReady, now: clock.now }),
+      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady, now: clock.now }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),
       rejectionsRoutes(rejections),
+      accessRoutes(reload),
       statusRoutes(condition.status)
     ], log.child({ part: 'http' })))
 
-    const listener = closers.add(await listen(broker, { url: settings.mqtt.url, anonymous: settings.access.anonymous }))
+    const listener = closers.add(await listen(broker, { url: settings.mqtt.url, open: letsSomebodyIn(settings.access) }))
     return {
       urls: { mqtt: listener.url, http: http.url },
       databaseUrl: database.url,
       status: condition.status,
+      reload: async () => { await reload.reload() },
       close: async deadlineMs => {
         closeByMs = clock.monotonicMs() + deadlineMs
         await closers.close()
@@ -133,6 +158,10 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 async function openDatabaseOf ({ data, database }: Settings, parts: GatewayParts): Promise<Pick<EmbeddedPostgres, 'url' | 'close'>> {
   if (database.url !== undefined) return { url: database.url, close: async () => {} }
   return await openEmbeddedPostgres({ dir: join(resolve(data.dir), 'postgres'), port: database.port, ...parts })
+}
+
+function authLimits ({ access: { maxVerifying, maxWaiting, maxDelayMs } }: Settings): { concurrency: number, maxQueued: number, maxDelayMs: number } {
+  return { concurrency: maxVerifying, maxQueued: maxWaiting, maxDelayMs }
 }
 
 function bridgeData ({ database, batch, write, telemetry, track, limits, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {

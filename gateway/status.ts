@@ -13,29 +13,32 @@ export interface StatusParts {
   readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full'>
   /** null while no bridge runs. */
   readonly bridge: BridgeStatus | null
+  /** Why the access rules are not those of their files; null when they are. */
+  readonly access: { readonly fault: string | null }
   readonly perSecond: Flow
 }
 
 /** What keeps the gateway from doing all of its work: a fixed name for machines, and a text. */
 export interface Cause {
-  readonly name: 'inbox-full' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held'
+  readonly name: 'inbox-full' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held' | 'access-files'
   readonly detail: string
 }
 
 /** All causes of the moment, the gravest first. */
-export function causesOf ({ inbox, bridge }: Pick<StatusParts, 'inbox' | 'bridge'>): Cause[] {
+export function causesOf ({ inbox, bridge, access }: Pick<StatusParts, 'inbox' | 'bridge' | 'access'>): Cause[] {
   const causes: Cause[] = []
   if (inbox.full !== null) causes.push({ name: 'inbox-full', detail: `the inbox is full: ${inbox.full.detail}` })
   if (bridge === null) causes.push({ name: 'bridge-down', detail: 'the bridge thread has ended and is started again' })
   else if (bridge.state === 'held') causes.push({ name: 'database-held', detail: bridge.cause?.message ?? 'the database holds writes' })
   else if (bridge.state === 'starting') causes.push({ name: 'database-starting', detail: bridge.cause?.message ?? 'the database is being opened' })
   else if (bridge.cause !== null) causes.push({ name: 'rows-held', detail: bridge.cause.message })
+  if (access.fault !== null) causes.push({ name: 'access-files', detail: `${access.fault}; the access rules from before stay in force` })
   return causes
 }
 
-/** Whether the causes leave the gateway able to do its work: rows that wait for one partition or one device hold nobody else. */
+/** Whether the causes leave the gateway able to do its work: rows that wait for one partition or one device hold nobody else, and access rules stay in force until there are new ones. */
 export function isReady (causes: readonly Cause[]): boolean {
-  return causes.every(({ name }) => name === 'rows-held')
+  return causes.every(({ name }) => name === 'rows-held' || name === 'access-files')
 }
 
 /** The status as it goes to the topic and to /api/v1/status. */
@@ -65,6 +68,7 @@ function stateOf (causes: readonly Cause[], bridge: BridgeStatus | null): Gatewa
     case 'database-starting': return bridge?.cause == null ? 'degraded' : 'held'
     case 'bridge-down': return 'degraded'
     case 'rows-held': return 'degraded'
+    case 'access-files': return 'degraded'
   }
 }
 

@@ -39,6 +39,36 @@ export const catalogue = {
     retriable: false,
     operator: 'This is a fault of the sender: report it with the text, which names the value that is out of range.'
   },
+  ISO_ACCESS_PASSWORD_FILE: {
+    message: 'the password file is not valid',
+    retriable: false,
+    operator: 'Correct the line named in the text, or write the user anew with `isobar passwd`. A running gateway keeps the rules that it has; docs/ACCESS.md has the format.'
+  },
+  ISO_ACCESS_ACL_FILE: {
+    message: 'the acl_file is not valid',
+    retriable: false,
+    operator: 'Correct the line named in the text; `isobar access check` reads the file and answers questions about it. A running gateway keeps the rules that it has; docs/ACCESS.md has the format.'
+  },
+  ISO_ACCESS_UNREADABLE: {
+    message: 'a file of the access rules cannot be read',
+    retriable: false,
+    operator: 'Check the path in the setting named in the text, and that the user of the gateway may read the file.'
+  },
+  ISO_ACCESS_UNWRITABLE: {
+    message: 'a file of the access rules cannot be written',
+    retriable: false,
+    operator: 'Check the rights of the file and of its folder; nothing of it was changed.'
+  },
+  ISO_ACCESS_USER: {
+    message: 'there is no such user',
+    retriable: false,
+    operator: 'Check the name and the file; `isobar passwd` adds a user.'
+  },
+  ISO_ACCESS_DENIED: {
+    message: 'the access rules say no',
+    retriable: false,
+    operator: 'The text names the rule that decides. Change its file, or ask `isobar access check` about another client or topic.'
+  },
   ISO_DATA_UNWRITABLE: {
     message: 'the data folder cannot be written',
     retriable: false,
@@ -95,9 +125,9 @@ export const catalogue = {
     operator: 'Check the host and port of the setting named in the text, and the rights of this user.'
   },
   ISO_LISTEN_ANONYMOUS: {
-    message: 'clients without a login are let in on loopback only',
+    message: 'nobody could log in, and clients without a login are let in on loopback only',
     retriable: false,
-    operator: 'Listen on 127.0.0.1 or ::1, or set ISOBAR_ANONYMOUS=1 when the network around the gateway is trusted.'
+    operator: 'Let clients log in (ISOBAR_PASSWORD_FILE), or listen on 127.0.0.1 or ::1, or set ISOBAR_ANONYMOUS=1 when the network around the gateway is trusted.'
   },
   ISO_CLI_USAGE: {
     message: 'the command cannot be understood',

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { isLoopback } from '../../broker/listeners.ts'
+import { isLoopback, letsSomebodyIn, nobodyCanLogIn } from '../../broker/listeners.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { Topics } from '../../schemas/topics.ts'
@@ -14,7 +14,7 @@ const statusWaitMs = 3_000
 /** Where MQTT is listened for, and whether that is allowed. */
 export async function checkMqttPort (settings: Settings, running: Running): Promise<Finding> {
   const { mqtt, access } = settings
-  if (!isLoopback(hostOf(mqtt.url)) && !access.anonymous) return failWith('MQTT port', new IsobarError('ISO_LISTEN_ANONYMOUS', { detail: `ISOBAR_MQTT=${mqtt.url} is not loopback, and ISOBAR_ANONYMOUS is not set` }))
+  if (!isLoopback(hostOf(mqtt.url)) && !letsSomebodyIn(access)) return failWith('MQTT port', nobodyCanLogIn(mqtt.url))
   return await checkPort('MQTT port', { setting: 'ISOBAR_MQTT', host: hostOf(mqtt.url), port: portOf(mqtt.url, 1883) }, running, async () => await isOurBroker(settings, running))
 }
 

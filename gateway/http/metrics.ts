@@ -3,10 +3,11 @@ import { type BrokerStats } from '../../broker/stats.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { version } from '../../lib/package.ts'
 import { noBridgeCounters, type BridgeStatus } from '../../schemas/thread.ts'
+import { accessMetrics, type AccessMetricsParts } from './access-metrics.ts'
 import { type Routes } from './server.ts'
 
 /** Where the figures come from: the parts count by themselves, and are asked when somebody looks. */
-export interface MetricsParts {
+export interface MetricsParts extends AccessMetricsParts {
   readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
   readonly broker: () => BrokerStats
   /** By rule. */
@@ -26,6 +27,7 @@ export function metricsRoutes (parts: MetricsParts): Routes {
   inboxMetrics(define, parts)
   brokerMetrics(define, parts.broker)
   define.counters('isobar_broker_rejections_total', 'What was refused, by rule: connections, logins, packets, filters, messages beyond a limit.', 'rule', parts.rejections)
+  accessMetrics(define, parts)
   bridgeMetrics(define, parts.bridge)
   storedMetrics(define, parts)
   return server => {
@@ -57,7 +59,7 @@ function definer (registry: Registry) {
   }
 }
 
-type Define = ReturnType<typeof definer>
+export type Define = ReturnType<typeof definer>
 
 function gatewayMetrics (define: Define, { inbox, ready }: MetricsParts): void {
   define.info('isobar_gateway_info', 'Version and name of the gateway.', { version, gateway: inbox.gatewayId })
@@ -94,7 +96,8 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.gauge('isobar_broker_held_publishes', 'PUBLISHes that wait for their acknowledgement.', () => stats().held)
   define.gauge('isobar_broker_held_bytes', 'Bytes of these; ISOBAR_MAX_HELD_BYTES is the limit.', () => stats().heldBytes)
   define.counter('isobar_broker_dropped_publishes_total', 'QoS 0 telemetry that was not journaled because the inbox was full.', () => stats().droppedQos0)
-  define.counter('isobar_broker_dropped_wills_total', 'Wills to a journaled topic that were dropped because the inbox was full.', () => stats().droppedWills)
+  define.counter('isobar_broker_dropped_wills_total', 'Wills that were dropped: the inbox was full, or the access rules refuse them.', () => stats().droppedWills)
+  define.counter('isobar_broker_withheld_messages_total', 'Messages that the access rules kept from a subscriber.', () => stats().withheld)
   define.gauge('isobar_broker_last_devices', 'Devices whose newest reading is kept for the topic `last`.', () => stats().lastDevices)
   define.counter('isobar_broker_last_dropped_readings_total', 'Readings of devices beyond that limit.', () => stats().lastBeyondLimit)
 }

@@ -4,15 +4,15 @@ import { listen } from '../../broker/listeners.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { Topics } from '../../schemas/topics.ts'
-import { defaultLimits, telemetryOf } from '../helpers/broker.ts'
+import { createTestAccess, defaultLimits, telemetryOf } from '../helpers/broker.ts'
 import { openTestInbox, openTestReader, readAll, testInboxDir } from '../helpers/inbox.ts'
 import { connectRaw, packets } from '../helpers/raw-mqtt.ts'
 
 t.test('what is acknowledged is in the inbox, in order, and in the counters', async t => {
   const dir = testInboxDir(t)
   const inbox = await openTestInbox(t, { dir })
-  const broker = await openBroker({ inbox, topics: new Topics('iot/v1'), limits: defaultLimits, clock: realClock, log: createLog('silent') })
-  const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', anonymous: false })
+  const broker = await openBroker({ inbox, topics: new Topics('iot/v1'), limits: defaultLimits, access: createTestAccess(), clock: realClock, log: createLog('silent') })
+  const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', open: false })
   t.teardown(async () => {
     await listener.close()
     await broker.close()

@@ -7,8 +7,8 @@ import { connectRaw } from '../helpers/raw-mqtt.ts'
 
 const nobody = { handle: (): void => {}, acceptFailed: (): void => {} }
 
-function on (url: string, anonymous = false): ListenSettings {
-  return { url, anonymous }
+function on (url: string, open = false): ListenSettings {
+  return { url, open }
 }
 
 t.test('the URL that is told has the port that was taken', async t => {
@@ -36,7 +36,7 @@ t.test('an address that is not here names the setting', async t => {
 t.test('beyond loopback clients without a login are let in only when the setting says so', async t => {
   await t.rejects(listen(nobody, on('mqtt://0.0.0.0:0')), { code: 'ISO_LISTEN_ANONYMOUS', message: /ISOBAR_ANONYMOUS/ })
   await t.rejects(listen(nobody, on('mqtt://[::]:0')), { code: 'ISO_LISTEN_ANONYMOUS' })
-  const { broker } = await openTestBroker(t)
+  const { broker } = await openTestBroker(t, { rules: { anonymous: '1' } })
   const listener = await listen(broker, on('mqtt://0.0.0.0:0', true))
   t.teardown(() => listener.close())
   const client = await connectRaw(t, listener.url.replace('0.0.0.0', '127.0.0.1'), { clientId: 'dev-1' })

@@ -21,7 +21,7 @@ function inbox (over: Partial<StatusParts['inbox']> = {}): StatusParts['inbox'] 
 }
 
 function parts (over: Partial<StatusParts> = {}): StatusParts {
-  return { at, uptimeMs: 61_500, inbox: inbox(), bridge: bridge(), perSecond: { received: 10, stored: 10, settled: 10 }, ...over }
+  return { at, uptimeMs: 61_500, inbox: inbox(), bridge: bridge(), access: { fault: null }, perSecond: { received: 10, stored: 10, settled: 10 }, ...over }
 }
 
 const held = bridge({ state: 'held', cause: { code: 'ISO_DATABASE_READ_ONLY', message: 'the database is read-only' } })
@@ -36,6 +36,7 @@ t.test('a gateway without a cause is ok, and says all that the schema asks for',
 t.test('the gravest cause makes the state, and every cause is told', async t => {
   t.match(statusOf(parts({ bridge: held })), { state: 'held', cause: 'the database is read-only', database: { state: 'held', cause: 'the database is read-only' } })
   t.match(statusOf(parts({ bridge: held, inbox: full })), { state: 'full', cause: 'the inbox is full: 2 GB are not settled; the database is read-only' })
+  t.match(statusOf(parts({ access: { fault: 'the acl_file is not valid: acl:3' } })), { state: 'degraded', cause: 'the acl_file is not valid: acl:3; the access rules from before stay in force' })
   t.match(statusOf(parts({ bridge: null })), { state: 'degraded', cause: /bridge thread has ended/, database: { kind: null, state: 'starting' } })
   t.match(statusOf(parts({ bridge: bridge({ state: 'starting', database: null }) })), { state: 'degraded', cause: 'the database is being opened' })
   t.match(statusOf(parts({ bridge: bridge({ state: 'starting', cause: { code: 'ISO_DATABASE_UNREACHABLE', message: 'the database cannot be reached' } }) })), { state: 'held' })
@@ -46,6 +47,7 @@ t.test('a gateway is ready unless everything waits for something', async t => {
   const ready = (over: Partial<StatusParts>): boolean => isReady(causesOf(parts(over)))
   t.equal(ready({}), true)
   t.equal(ready({ bridge: bridge({ cause: { code: 'ISO_WRITE_ROW_DROPPED', message: 'rows wait' } }) }), true)
+  t.equal(ready({ access: { fault: 'the acl_file is not valid' } }), true)
   t.equal(ready({ bridge: held }), false)
   t.equal(ready({ bridge: null }), false)
   t.equal(ready({ inbox: full }), false)

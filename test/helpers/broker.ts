@@ -1,4 +1,6 @@
 import { type Test } from 'tap'
+import { Access } from '../../broker/access/access.ts'
+import { type AccessRules } from '../../broker/access/access-rules.ts'
 import { type Journal } from '../../broker/admission.ts'
 import { openBroker, type Broker } from '../../broker/broker.ts'
 import { listen } from '../../broker/listeners.ts'
@@ -60,6 +62,7 @@ export class TestJournal implements Journal {
 
 export interface TestBroker {
   readonly broker: Broker
+  readonly access: Access
   readonly journal: TestJournal
   readonly url: string
   /** The log from WARN up. */
@@ -71,6 +74,8 @@ export interface TestBroker {
 export interface TestBrokerOptions {
   readonly limits?: Partial<Settings['limits']>
   readonly stored?: StoredTopic
+  /** Default: clients without a login are let in on loopback, as operators. */
+  readonly rules?: Partial<AccessRules>
   readonly clock?: Clock
   /** Whether the journal waits for the test to flush. */
   readonly holds?: boolean
@@ -80,19 +85,25 @@ export interface TestBrokerOptions {
 export const defaultLimits = loadSettings({ ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE: '1000000' }).limits
 
 /** A broker with a listener on a free port of 127.0.0.1 and a journal in memory; it goes with the test. */
-export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, stored, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, stored, rules, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
   const journal = new TestJournal()
   if (!holds) journal.flushByItself()
   const { log, lines } = createTestLog('warn')
-  const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, stored, clock, log })
-  const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', anonymous: false })
+  const access = createTestAccess(rules, clock)
+  const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, access, stored, clock, log })
+  const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', open: false })
   t.teardown(async () => {
     await listener.close()
     journal.setFull(false)
     journal.flushByItself()
     await broker.close()
   })
-  return { broker, journal, url: listener.url, logged: lines, connect: async fields => await connectRaw(t, listener.url, fields) }
+  return { broker, access, journal, url: listener.url, logged: lines, connect: async fields => await connectRaw(t, listener.url, fields) }
+}
+
+/** Access by some rules; without any, clients without a login are let in on loopback, as operators. The HTTP token is `t0k3n`. */
+export function createTestAccess (rules: Partial<AccessRules> = {}, clock: Clock = realClock): Access {
+  return new Access({ rules: { passwords: null, acl: null, operators: new Set(), anonymous: 'loopback', ...rules }, topics: new Topics('iot/v1'), token: 't0k3n', limits: { concurrency: 2, maxQueued: 64, maxDelayMs: 60_000 }, clock })
 }
 
 /** One message with one reading. */

@@ -11,6 +11,8 @@ export interface ConnectFields {
   /** Seconds. */
   keepalive?: number
   will?: { topic: string, payload: Uint8Array | string, qos?: Qos, retain?: boolean }
+  user?: string
+  password?: string
 }
 
 export interface PublishFields {
@@ -24,10 +26,12 @@ export interface PublishFields {
 
 /** The bytes of MQTT 3.1.1 packets, built here and not by the library that the broker reads with. */
 export const packets = {
-  connect: ({ clientId, clean = true, keepalive = 0, will }: ConnectFields): Buffer => {
-    const flags = (clean ? 2 : 0) | (will === undefined ? 0 : 4 | (will.qos ?? 0) << 3 | (will.retain === true ? 32 : 0))
+  connect: ({ clientId, clean = true, keepalive = 0, will, user, password }: ConnectFields): Buffer => {
+    const flags = (clean ? 2 : 0) | (will === undefined ? 0 : 4 | (will.qos ?? 0) << 3 | (will.retain === true ? 32 : 0)) | (user === undefined ? 0 : 128) | (password === undefined ? 0 : 64)
     const parts = [text('MQTT'), Buffer.from([4, flags]), uint16(keepalive), text(clientId)]
     if (will !== undefined) parts.push(text(will.topic), text(will.payload))
+    if (user !== undefined) parts.push(text(user))
+    if (password !== undefined) parts.push(text(password))
     return packet(0x10, ...parts)
   },
   publish: ({ topic, payload = '', qos = 0, retain = false, dup = false, id }: PublishFields): Buffer => {

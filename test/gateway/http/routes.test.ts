@@ -51,6 +51,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     broker: () => ({ ...createStats(), acknowledged: 42 }),
     rejections: () => ({ keepalive: 2, packetSize: 3 }),
     bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
+    access: { stats: { accepted: 8, refused: { password: 4, busy: 0, identity: 0, will: 0 }, queued: 0, dropped: 0, delayed: 2 } },
+    reload: { stats: { taken: 1, failed: 1 }, fault: 'acl:3: x' },
     stored: { forgotten: 3 },
     ready: () => false,
     now: () => 3_500
@@ -71,6 +73,9 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       'isobar_inbox_oldest_age_seconds 2.5',
       'isobar_broker_acknowledged_publishes_total 42',
       'isobar_broker_rejections_total{rule="packetSize"} 3',
+      'isobar_access_logins_total{result="password"} 4',
+      'isobar_access_delayed_answers 2',
+      'isobar_access_stale 1',
       'isobar_bridge_inserts_total 9',
       'isobar_bridge_held 1',
       'isobar_bridge_restarts_total 1',
@@ -80,8 +85,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     ]) t.ok(lines.includes(line), `${look} look: ${line}`)
     t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
     const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
-    t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|bridge)(_[a-z]+)+$/.test(name!)), [])
-    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'quality', 'rule', 'trigger', 'version', 'what'])
+    t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|access|bridge)(_[a-z]+)+$/.test(name!)), [])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'quality', 'result', 'rule', 'trigger', 'version', 'what'])
   }
 })
 
