@@ -1,12 +1,19 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import type { Agent, AgentStats } from '../device/agent.ts'
 import type { I2cBus } from '../device/i2c.ts'
 import { realClock } from '../lib/clock.ts'
+import { maskSecret } from '../lib/config.ts'
+import { IsobarError } from '../lib/errors.ts'
+import { aborted, Closers } from '../lib/lifecycle.ts'
 import { createLog, type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'
+import { isSupervised, openSupervision } from '../lib/systemd.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
 import { Topics, type DeviceId } from '../schemas/topics.ts'
+import { deviceInstallCommand } from './device-install.ts'
 import { runUntilStopped, type Service } from './service.ts'
 import { timeOfDay } from './status-line.ts'
 
@@ -18,10 +25,12 @@ interface DeviceOptions {
 /** `isobar device`: runs the agent of one sensor. */
 export function deviceCommand (): Command {
   return new Command('device')
-    .summary('run the agent of a BMP180, real or simulated')
+    .summary('run the agent of a BMP180, real or simulated; install it as a service')
     .description('Run the agent of one BMP180: measure, publish over MQTT, and keep what is not acknowledged.')
     .option('--simulate', 'measure with a simulated chip; nothing has to be wired to this machine')
     .addOption(new Option('--keep-until <end>', 'forget a reading when it is acknowledged, or stored in the database (default: ISOBAR_OUTBOX_KEEP_UNTIL)').choices(['acknowledged', 'stored']))
+    .helpCommand(false)
+    .addCommand(deviceInstallCommand())
     .addHelpText('after', help)
     .action(async (options: DeviceOptions) => {
       const settings = loadSettings()
@@ -45,6 +54,8 @@ Settings that matter, with their defaults ('isobar config' prints all of them):
   ISOBAR_DEVICE_OVERSAMPLING   0 low power to 3 lowest noise (3)
   ISOBAR_DEVICE_BATCH          readings in one message (1)
   ISOBAR_DEVICE_I2C_BUS        number of the I2C bus (1)
+  ISOBAR_DEVICE_SENSORS        several sensors: pi-attic=1,pi-cellar=3
+  ISOBAR_DEVICE_PASSWORD_FILE  file with the password, when the gateway wants one
   ISOBAR_OUTBOX_COMMIT         time from one write to disk to the next (60s)
   ISOBAR_OUTBOX_MAX_BYTES      most bytes kept on disk (64MB)
 
@@ -56,36 +67,77 @@ Examples:
 Exit codes: 0 stopped by a signal, 1 an error (the I2C driver is not installed,
 say), 2 wrong usage.`
 
-async function openService (settings: Settings, { simulate = false, keepUntil = settings.outbox.keepUntil }: DeviceOptions, log: Logger): Promise<Service> {
+/** One sensor of this agent. */
+interface SensorPlace {
+  readonly deviceId: DeviceId
+  readonly busNumber: number
+}
+
+async function openService (settings: Settings, options: DeviceOptions, log: Logger): Promise<Service> {
+  const { brokerUrl, intervalMs } = settings.device
+  const { simulate = false } = options
+  const closers = new Closers()
+  const restart = new AbortController()
+  try {
+    const agents: Agent[] = []
+    for (const place of placesOf(settings)) agents.push(await openAgent(place, settings, options, { closers, log, restart: () => restart.abort() }))
+    const statusLine = (): string => deviceLine(realClock.now(), agents.map(({ stats }) => stats))
+    closers.add(openSupervision({ isAlive: hasMoved(agents), status: statusLine, clock: realClock, log }))
+    const names = placesOf(settings).map(({ deviceId, busNumber }) => simulate ? deviceId : `${deviceId} (/dev/i2c-${busNumber})`).join(', ')
+    return {
+      greeting: () => [
+        `isobar ${version}: ${names} measures every ${intervalMs} ms with a ${simulate ? 'simulated BMP180' : 'BMP180'}.`,
+        `It publishes to ${maskSecret(brokerUrl)}, topic ${settings.topics.root}/${placesOf(settings)[0]!.deviceId}/tele. Ctrl-C stops it.`,
+        ''
+      ],
+      statusLine,
+      failed: Promise.all(agents.map(async ({ done }) => await done)),
+      finished: aborted(restart.signal),
+      close: async () => await closers.close()
+    }
+  } catch (error) {
+    await closers.close()
+    throw error
+  }
+}
+
+function placesOf ({ device: { id, i2cBus, sensors } }: Settings): readonly SensorPlace[] {
+  if (sensors === undefined) return [{ deviceId: id as DeviceId, busNumber: i2cBus }] // the setting's pattern is that of device ids
+  const places = sensors.split(',').map(text => text.split('=') as [string, string]).map(([deviceId, bus]) => ({ deviceId: deviceId as DeviceId, busNumber: Number(bus) }))
+  for (const key of ['deviceId', 'busNumber'] as const) {
+    if (new Set(places.map(place => place[key])).size < places.length) throw new IsobarError('ISO_SETTING_INVALID', { detail: `ISOBAR_DEVICE_SENSORS names ${key === 'deviceId' ? 'a device' : 'a bus'} twice` })
+  }
+  return places
+}
+
+interface AgentParts {
+  readonly closers: Closers
+  readonly restart: () => void
+  readonly log: Logger
+}
+
+async function openAgent ({ deviceId, busNumber }: SensorPlace, settings: Settings, { simulate = false, keepUntil = settings.outbox.keepUntil }: DeviceOptions, { closers, restart, log }: AgentParts): Promise<Agent> {
   const { startAgent } = await import('../device/agent.ts')
-  const { id, brokerUrl, intervalMs, oversampling, batch, maxQueued, i2cBus, trustClock } = settings.device
-  const deviceId = id as DeviceId // the setting's pattern is that of device ids
-  const bus = await openBus(deviceId, simulate, i2cBus)
-  const agent = await startAgent({
+  const { createLogin } = await import('../device/login.ts')
+  const { openIioSensor } = await import('../device/iio.ts')
+  const { trustClock, sensors: _, ...device } = settings.device
+  const bus = closers.add(await openBus(deviceId, simulate, busNumber))
+  return closers.add(await startAgent({
+    ...device,
     deviceId,
-    brokerUrl,
     topics: new Topics(settings.topics.root),
-    intervalMs,
-    oversampling,
-    batch,
-    maxQueued,
+    login: createLogin(device, deviceId, log),
     outbox: { ...settings.outbox, dir: join(settings.data.dir, 'outbox', deviceId), keepUntil },
+    configFile: join(settings.data.dir, 'outbox', deviceId, 'config.json'),
     bus,
-    sensorName: simulate ? 'bmp180 (simulated)' : 'bmp180',
+    iio: simulate ? undefined : async () => await openIioSensor(busNumber),
+    sensorName: simulate ? 'bmp180 (simulated)' : undefined,
     trustClock: trustClock || simulate,
+    builtAt: statSync(fileURLToPath(import.meta.url)).mtimeMs,
+    restart: isSupervised() ? restart : undefined,
     clock: realClock,
     log
-  })
-  return {
-    greeting: () => [
-      `isobar ${version}: device ${deviceId} measures every ${intervalMs} ms with ${simulate ? 'a simulated BMP180' : `a BMP180 on /dev/i2c-${i2cBus}`}.`,
-      `It publishes to ${brokerUrl}, topic ${settings.topics.root}/${deviceId}/tele. Ctrl-C stops it.`,
-      ''
-    ],
-    statusLine: () => deviceLine(realClock.now(), agent.stats),
-    failed: agent.done,
-    close: async () => await closeBoth(agent, bus)
-  }
+  }))
 }
 
 async function openBus (deviceId: DeviceId, simulate: boolean, busNumber: number): Promise<I2cBus> {
@@ -93,15 +145,21 @@ async function openBus (deviceId: DeviceId, simulate: boolean, busNumber: number
   return (await import('../device/simulated-bus.ts')).createSimulatedBus({ deviceId, clock: realClock })
 }
 
-async function closeBoth (agent: Agent, bus: I2cBus): Promise<void> {
-  try {
-    await agent.close()
-  } finally {
-    await bus.close()
+/** Whether every sampler has done something since it was asked last, or its interval is longer than that. */
+function hasMoved (agents: readonly Agent[]): () => boolean {
+  let before: readonly number[] = agents.map(() => -1)
+  return () => {
+    const now = agents.map(({ stats }) => stats.ticks)
+    const moved = now.every((ticks, index) => ticks !== before[index])
+    before = now
+    return moved
   }
 }
 
-/** `14:02:10  connected  120 readings  0 waiting (0 in RAM)  0 without values  0 missed  0 dropped` */
-export function deviceLine (now: number, { connected, readings, queued, inRam, faults, missed, dropped }: AgentStats): string {
-  return `${timeOfDay(now)}  ${connected ? 'connected' : 'not connected'}  ${readings} readings  ${queued} waiting (${inRam} in RAM)  ${faults} without values  ${missed} missed  ${dropped} dropped`
+/** `14:02:10  connected  120 readings  0 waiting (0 in RAM)  0 without values  0 missed  0 dropped`; sums over the sensors. */
+export function deviceLine (now: number, stats: readonly AgentStats[]): string {
+  const sum = (of: (one: AgentStats) => number): number => stats.reduce((total, one) => total + of(one), 0)
+  const connected = sum(one => one.connected ? 1 : 0)
+  const state = connected === stats.length ? 'connected' : connected === 0 ? 'not connected' : `${connected} of ${stats.length} connected`
+  return `${timeOfDay(now)}  ${state}  ${sum(one => one.readings)} readings  ${sum(one => one.queued)} waiting (${sum(one => one.inRam)} in RAM)  ${sum(one => one.faults)} without values  ${sum(one => one.missed)} missed  ${sum(one => one.dropped)} dropped`
 }

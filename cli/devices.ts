@@ -4,6 +4,7 @@ import { IsobarError } from '../lib/errors.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { withDatabase } from './database.ts'
 import { importCommand } from './devices-import.ts'
+import { commandCommand, configureCommand } from './devices-request.ts'
 import { formatOf, printLines, printTable, withFormatOptions, type FormatOptions } from './output.ts'
 import { endsPlacement, parsePlacement, type Placement } from './placement.ts'
 import { listDevices, listedColumns, storePlacements } from './placement-store.ts'
@@ -11,12 +12,14 @@ import { listDevices, listedColumns, storePlacements } from './placement-store.t
 /** `isobar devices`: lists devices and says where they hang. */
 export function devicesCommand (): Command {
   return new Command('devices')
-    .summary('list devices, and say where they hang')
+    .summary('list devices, say where they hang, set and command them')
     .helpCommand(false)
-    .description('List the devices, and say where they hang: a placement holds for readings from its time on.')
+    .description('List the devices, say where they hang (a placement holds for readings from its time on), and set or command those that run isobar device.')
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(setCommand())
     .addCommand(importCommand())
+    .addCommand(configureCommand())
+    .addCommand(commandCommand())
     .addHelpText('after', help)
 }
 

@@ -33,6 +33,12 @@ async function loadPackage (load: () => Promise<I2cPackage>): Promise<I2cPackage
 }
 
 /**
+ * The end of the transfer under way, on whatever bus. A transfer occupies one of the four threads that Node has for files as well: several that hang, each on a
+ * bus of its own, would stop those.
+ */
+let lastTransfer: Promise<unknown> = Promise.resolve()
+
+/**
  * i2c-bus behind I2cBus. Its bus object is dropped after every error and a new one made for the next transfer: after EBUSY the object talks to
  * address 0x00, after close() it writes into whatever file got its descriptor.
  */
@@ -68,6 +74,12 @@ class LinuxBus implements I2cBus {
   }
 
   async #transfer<T> (use: (bus: Awaited<ReturnType<I2cPackage['openPromisified']>>) => Promise<T>): Promise<T> {
+    const transfer = lastTransfer.then(async () => await this.#transferNow(use))
+    lastTransfer = transfer.catch(() => {}) // its caller is told
+    return await transfer
+  }
+
+  async #transferNow<T> (use: (bus: Awaited<ReturnType<I2cPackage['openPromisified']>>) => Promise<T>): Promise<T> {
     if (this.#closed) throw new Error('the I2C bus was used after its close')
     try {
       this.#bus ??= await this.#package.openPromisified(this.#busNumber)
@@ -90,7 +102,7 @@ const busFaults: Readonly<Record<number, BusFault>> = {
   6: { name: 'ENXIO', code: 'ISO_SENSOR_BUS', hint: () => 'nobody acknowledges' },
   11: { name: 'EAGAIN', code: 'ISO_SENSOR_BUS' },
   13: { name: 'EACCES', code: 'ISO_SENSOR_BUS_SETUP', hint: n => `this user may not open /dev/i2c-${n}; add it to the group i2c` },
-  16: { name: 'EBUSY', code: 'ISO_SENSOR_BUS_SETUP', hint: () => "the kernel's own driver owns the chip; remove dtoverlay=i2c-sensor from config.txt" },
+  16: { name: 'EBUSY', code: 'ISO_SENSOR_BUS_TAKEN' },
   19: { name: 'ENODEV', code: 'ISO_SENSOR_BUS', hint: () => 'the adapter is gone' },
   95: { name: 'ENOTSUP', code: 'ISO_SENSOR_BUS_SETUP', hint: () => 'the adapter cannot do block transfers' },
   108: { name: 'ESHUTDOWN', code: 'ISO_SENSOR_BUS', hint: () => 'the adapter is suspended' },

@@ -46,6 +46,8 @@ export interface PublisherOptions {
 
 export interface Inbound {
   readonly filters: readonly string[]
+  /** A new connection has the filters. */
+  online (): void
   /** Untrusted bytes; valid during the call. */
   take (topic: string, payload: Uint8Array, retained: boolean): void
 }
@@ -172,7 +174,9 @@ class MqttPublisher implements Publisher {
     this.#online = true
     this.#send(connection)
     this.#onProgress()
-    if (inbound !== undefined && inbound.filters.length > 0) await connection.subscribe(inbound.filters)
+    if (inbound === undefined) return
+    await connection.subscribe(inbound.filters)
+    if (connection === this.#connection) inbound.online()
   }
 
   /** Fills the window, and sees that the backlog goes. */

@@ -19,12 +19,14 @@ import { openBridgeThread } from './bridge-thread.ts'
 import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts'
+import { DeviceRequests } from './device-requests.ts'
 import { ErrorTopic } from './error-topic.ts'
 import { openHomeAssistant } from './home-assistant.ts'
 import { accessRoutes } from './http/api/access.ts'
 import { booksRoutes } from './http/api/books.ts'
 import { deadLettersRoutes } from './http/api/dead-letters.ts'
 import { rejectionsRoutes } from './http/api/rejections.ts'
+import { deviceRequestsRoutes } from './http/api/device-requests.ts'
 import { statusRoutes } from './http/api/status.ts'
 import { traceRoutes } from './http/api/trace.ts'
 import { healthRoutes } from './http/health.ts'
@@ -107,6 +109,8 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, access, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
 
+    const requests = new DeviceRequests({ broker, topics, clock })
+    await requests.open()
     if (settings.homeAssistant.on) await openHomeAssistant({ broker, topics, prefix: settings.homeAssistant.prefix, maxDevices: settings.limits.maxLastDevices, log })
 
     const reload = closers.add(new AccessReload({
@@ -131,6 +135,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),
+      deviceRequestsRoutes(requests),
       rejectionsRoutes(rejections),
       accessRoutes(reload),
       statusRoutes(condition.status)

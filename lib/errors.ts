@@ -204,6 +204,26 @@ export const catalogue = {
     retriable: true,
     operator: 'Give the same command again: a placement that is there already is replaced by itself.'
   },
+  ISO_DEVICE_LOGIN: {
+    message: 'the login of the device cannot be used',
+    retriable: false,
+    operator: 'Correct the setting or the file that the text names. A key or password belongs to its user alone: chmod 600.'
+  },
+  ISO_DEVICE_INSTALL: {
+    message: 'the service cannot be installed',
+    retriable: false,
+    operator: 'Give the command as root (sudo) on the machine with the sensor, or another folder with --root.'
+  },
+  ISO_DEVICE_SILENT: {
+    message: 'the device does not answer',
+    retriable: true,
+    operator: 'Look whether it is online (`isobar devices list`); a command reaches it only then. A configuration is kept, and taken when it comes back.'
+  },
+  ISO_DEVICE_REFUSED: {
+    message: 'the device refuses',
+    retriable: false,
+    operator: 'Correct what the text names; the device goes on as it was.'
+  },
   ISO_OUTBOX_LOCKED: {
     message: 'another process uses the outbox of this device',
     retriable: false,
@@ -229,6 +249,11 @@ export const catalogue = {
     retriable: true,
     operator: 'Do what the text says about the bus (enable I2C, rights, another driver on the chip), or run with --simulate; the agent keeps trying.'
   },
+  ISO_SENSOR_BUS_TAKEN: {
+    message: "the kernel's own driver has the sensor",
+    retriable: true,
+    operator: 'Nothing when readings come, for they come through it (/sys/bus/iio). Otherwise remove dtoverlay=i2c-sensor from config.txt and start the machine again.'
+  },
   ISO_SENSOR_BUS: {
     message: 'a transfer on the I2C bus failed',
     retriable: true,
@@ -248,6 +273,11 @@ export const catalogue = {
     message: 'the chip does not finish its conversion',
     retriable: true,
     operator: 'Check the power of the sensor; the agent resets the chip and keeps trying.'
+  },
+  ISO_SENSOR_SILENT: {
+    message: 'the sensor does not answer in time',
+    retriable: true,
+    operator: 'A transfer hangs in the kernel: cut the power of the sensor, and of the machine if that does not help. The agent goes on without values meanwhile.'
   },
   ISO_SENSOR_VALUES: {
     message: 'the raw values of the chip make no sense',

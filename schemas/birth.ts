@@ -13,6 +13,13 @@ export const birthShape = Type.Object({
   sensor: Type.String({ minLength: 1, maxLength: 64 }),
   intervalMs: Type.Integer({ minimum: 1, maximum: 2 ** 32 - 1 }),
   oversampling: Type.Integer({ minimum: 0, maximum: 3 }),
+  /** What tells the chip from another one. */
+  sensorId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  /** Why the sensor gives no values, as long as that is an alert. */
+  fault: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+  /** What the outbox has lost: readings given up at a limit, places of its log that could not be read. */
+  dropped: Type.Optional(Type.Integer({ minimum: 0 })),
+  damaged: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Epoch ms of the device's clock. */
   at: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 })

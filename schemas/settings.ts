@@ -60,7 +60,14 @@ export const settingsTable = {
   ISOBAR_MAX_AGE: duration('telemetry.maxAgeMs', '400d', [hour, 36_500 * 24 * hour], 'Oldest reading that is stored; an older one, or one more than a day ahead, becomes a dead letter.'),
 
   ISOBAR_DEVICE_ID: pattern('device.id', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 64) || 'device', /^(?!gateway$)[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and -, at most 64, not "gateway"', 'Id of this device: client id, user name and topic level.'),
-  ISOBAR_DEVICE_BROKER: url('device.brokerUrl', 'mqtt://127.0.0.1:1883', ['mqtt'], 'The gateway (or broker) that this device publishes to.'),
+  ISOBAR_DEVICE_SENSORS: pattern('device.sensors', undefined, /^[a-z0-9][a-z0-9-]{0,63}=\d{1,3}(,[a-z0-9][a-z0-9-]{0,63}=\d{1,3})*$/, 'device ids with the number of their bus, such as pi-attic=1,pi-cellar=3', 'Several sensors of one agent, each with a device id and an I2C bus of its own. Unset: ISOBAR_DEVICE_ID on ISOBAR_DEVICE_I2C_BUS.'),
+  ISOBAR_DEVICE_BROKER: url('device.brokerUrl', 'mqtt://127.0.0.1:1883', ['mqtt', 'mqtts'], 'The gateway (or broker) that this device publishes to.'),
+  ISOBAR_DEVICE_USER: text('device.user', undefined, 'User name of the login. Unset: the device id, when there is a password.'),
+  ISOBAR_DEVICE_PASSWORD: text('device.password', undefined, 'Password of the login.', { secret: true }),
+  ISOBAR_DEVICE_PASSWORD_FILE: text('device.passwordFile', undefined, 'File with the password, read at each connection; an empty one is none.'),
+  ISOBAR_DEVICE_CA_FILE: text('device.caFile', undefined, "Certificates (PEM) of the authorities that the gateway's certificate is checked with. Unset: those of Node."),
+  ISOBAR_DEVICE_CERT_FILE: text('device.certFile', undefined, 'Certificate (PEM) that this device shows to the gateway.'),
+  ISOBAR_DEVICE_KEY_FILE: text('device.keyFile', undefined, 'Private key (PEM) of that certificate. Others may not read the file.'),
   ISOBAR_DEVICE_INTERVAL: duration('device.intervalMs', '1s', [10, 24 * hour], 'Time from one reading to the next.'),
   ISOBAR_DEVICE_OVERSAMPLING: integer('device.oversampling', 3, [0, 3], 'BMP180 oversampling (OSS): 0 low power, 3 lowest noise.'),
   ISOBAR_DEVICE_BATCH: integer('device.batch', 1, [1, 500], 'Readings in one message.'),
@@ -70,6 +77,7 @@ export const settingsTable = {
   ISOBAR_OUTBOX_MAX_BYTES: bytes('outbox.maxBytes', '64MB', [64e3, 64 * GB], 'Most bytes of unacknowledged readings on the disk of the device; at the limit the oldest go and are counted.'),
   ISOBAR_OUTBOX_MAX_READINGS: integer('outbox.maxReadings', 5_000_000, [1000, 1_000_000_000], 'Most unacknowledged readings on the disk of the device; at the limit the oldest go and are counted.'),
   ISOBAR_OUTBOX_KEEP_UNTIL: choice('outbox.keepUntil', 'acknowledged', ['acknowledged', 'stored'], 'When a device forgets a reading: when the gateway has it on disk, or when the database has it.'),
+  ISOBAR_DEVICE_CLOCK_WAIT: duration('device.clockWaitMs', '10m', [0, 24 * hour], 'How long readings wait for a clock that is not synchronised; then they go out marked as such.'),
   ISOBAR_DEVICE_TRUST_CLOCK: flag('device.trustClock', false, "This machine's clock is right although systemd-timesyncd does not say so (chrony, ntpd, a container).")
 } as const satisfies SettingsTable
 

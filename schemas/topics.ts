@@ -41,6 +41,18 @@ export class Topics {
   /** Matches the births of all devices. */
   get births (): string { return `${this.#prefix}+/birth` }
 
+  cfgSet (id: DeviceId): string { return `${this.#prefix}${id}/cfg/set` }
+  cfg (id: DeviceId): string { return `${this.#prefix}${id}/cfg` }
+  command (id: DeviceId, name: string, commandId: string): string { return `${this.#prefix}${id}/cmd/${name}/${commandId}` }
+  answer (id: DeviceId, commandId: string): string { return `${this.#prefix}${id}/res/${commandId}` }
+
+  /** Name and id of a command to this device; null for every other topic. */
+  parseCommand (topic: string, device: DeviceId): { readonly name: string, readonly id: string } | null {
+    const start = this.command(device, '', '').slice(0, -1)
+    const [name, id, ...rest] = topic.startsWith(start) ? topic.slice(start.length).split('/') : []
+    return name === undefined || id === undefined || id === '' || rest.length > 0 ? null : { name, id }
+  }
+
   /** The device and kind of a topic that the inbox journals; null for every other topic. */
   parseJournaled (topic: string): JournaledTopic | null {
     if (!topic.startsWith(this.#prefix)) return null

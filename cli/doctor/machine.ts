@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { clockQuality } from '../../device/time-quality.ts'
+import { isClockSynchronised } from '../../device/clock-sync.ts'
 import { codeOf, IsobarError } from '../../lib/errors.ts'
 import { packageRoot } from '../../lib/package.ts'
 import { fail, failWith, ok, warn, type Finding } from './finding.ts'
@@ -64,7 +63,7 @@ export interface ClockFacts {
 /** @param newestAt see `ClockFacts` */
 export async function checkClock (newestAt: number | null): Promise<Finding> {
   const { mtimeMs: builtAt } = await stat(fileURLToPath(import.meta.url))
-  return clockFinding({ now: Date.now(), builtAt, newestAt, synchronised: await isSynchronised() })
+  return clockFinding({ now: Date.now(), builtAt, newestAt, synchronised: await isClockSynchronised() })
 }
 
 export function clockFinding ({ now, builtAt, newestAt, synchronised }: ClockFacts): Finding {
@@ -74,17 +73,6 @@ export function clockFinding ({ now, builtAt, newestAt, synchronised }: ClockFac
   if (newestAt !== null && now < newestAt - toleranceMs) return fail('clock', `${time} is before the newest reading was received (${new Date(newestAt).toISOString()})`, advice)
   if (synchronised === false) return warn('clock', `${time}, not synchronised`, advice)
   return ok('clock', `${time}, ${synchronised === true ? 'synchronised' : 'plausible; whether it follows a time server is not known'}`)
-}
-
-/** systemd knows; where it does not run (a container, another system) nobody can be asked. */
-async function isSynchronised (): Promise<boolean | null> {
-  if (clockQuality({ trusted: false }) === 0) return true
-  return await new Promise(resolve => {
-    execFile('timedatectl', ['show', '--property=NTPSynchronized', '--value'], { timeout: 2_000 }, (error, stdout) => {
-      const answer = stdout.trim()
-      resolve(error === null && /^(yes|no)$/.test(answer) ? answer === 'yes' : null)
-    })
-  })
 }
 
 /** The driver of a real sensor, which only a machine with one needs. */

@@ -1,8 +1,8 @@
 import { realClock } from '../../lib/clock.ts'
 import { IsobarError } from '../../lib/errors.ts'
 import { type I2cBus } from '../i2c.ts'
-import { parseCalibration, type Calibration } from './calibration.ts'
-import { address, calibrationBytes, chipId, otherChips, pressureConversions, register, resetCommand, scoBit, startUpMs, temperatureConversion, type Conversion, type Oversampling } from './registers.ts'
+import { encodeCalibration, parseCalibration, type Calibration } from './calibration.ts'
+import { address, calibrationBytes, chipId, otherChips, powerUpMsb, pressureConversions, register, resetCommand, scoBit, startUpMs, temperatureConversion, type Conversion, type Oversampling } from './registers.ts'
 
 const pollMs = 2
 
@@ -62,10 +62,17 @@ export class Bmp180 {
     return await sample
   }
 
+  /** Whether the chip still has the calibration that was read at `open`: one that was swapped meanwhile, or lost its power, need not have failed once. */
+  async isSame (): Promise<boolean> {
+    const bytes = await this.#bus.readBlock(address, register.calibration, calibrationBytes)
+    return Buffer.compare(bytes, encodeCalibration(this.calibration)) === 0
+  }
+
   async #sample (): Promise<Sample> {
     const [tMsb, tLsb] = await this.#convert(temperatureConversion, 2) as [number, number]
     const monotonicMs = this.#monotonicMs()
     const [msb, lsb, xlsb] = await this.#convert(pressureConversions[this.oversampling], 3) as [number, number, number]
+    assertResult([tMsb, tLsb, msb, lsb, xlsb])
     return {
       rawTemperature: tMsb << 8 | tLsb,
       rawPressure: (msb << 16 | lsb << 8 | xlsb) >> (8 - this.oversampling),
@@ -94,6 +101,13 @@ async function assertChip (bus: I2cBus): Promise<void> {
   const [id] = await bus.readBlock(address, register.chipId, 1) as unknown as [number]
   if (id === chipId) return
   throw new IsobarError('ISO_SENSOR_CHIP', { detail: `id 0x${id.toString(16).padStart(2, '0')} instead of 0x${chipId.toString(16)}, which is ${foundChip(id)}` })
+}
+
+/** A bus that floats, or is held low, answers everything with the same bytes; a chip that lost its power, with those of its start. */
+function assertResult (bytes: readonly number[]): void {
+  if (bytes.every(byte => byte === 0xff) || bytes.every(byte => byte === 0x00)) throw new IsobarError('ISO_SENSOR_BUS', { detail: `it answers with 0x${bytes[0]!.toString(16)} only: ${foundChip(bytes[0]!)}` })
+  const [tMsb, tLsb, msb, lsb] = bytes
+  if (tMsb === powerUpMsb && tLsb === 0 && msb === powerUpMsb && lsb === 0) throw new IsobarError('ISO_SENSOR_CONVERSION', { detail: 'its results are those of power-up: it lost its power' })
 }
 
 function foundChip (id: number): string {

@@ -28,6 +28,9 @@ export const resetCommand = 0xb6
 /** From power-up or reset to the first access, in ms. */
 export const startUpMs = 10
 
+/** First byte of `register.result` after power-up, before a conversion has ended; the second is 0. */
+export const powerUpMsb = 0x80
+
 /** Start of conversion: 1 while the chip converts. */
 export const scoBit = 0x20
 

@@ -24,7 +24,7 @@ export interface OpenOutbox {
   /** Places of the log that could not be read as what they were written, and ends that were left half written. */
   readonly damaged: number
   readonly torn: number
-  /** Epoch ms of the newest reading that was found; -Infinity when there was none. */
+  /** Epoch ms of the newest reading that was found with a time that is right; -Infinity when there was none. */
   readonly newestTs: number
   /** Resolves after `close`; rejects for a bug only. */
   readonly done: Promise<void>
@@ -53,7 +53,7 @@ export async function openOutbox (folder: OutboxFolder | null, options: OpenOutb
     return {
       outbox,
       done,
-      newestTs: entries.reduce((newest, { lastTs, shiftMs }) => Math.max(newest, lastTs + shiftMs), -Infinity),
+      newestTs: entries.reduce((newest, { clock, lastTs, shiftMs }) => clock === 2 ? newest : Math.max(newest, lastTs + shiftMs), -Infinity),
       get damaged () { return journal.damaged },
       get torn () { return journal.torn },
       close: async () => {

@@ -80,7 +80,7 @@ function addErrors (server: FastifyInstance, log: Logger): void {
 }
 
 /** Errors of ours that are the asker's. All others say what the gateway, or its database, cannot do now: 503. */
-const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = { ISO_HTTP_REQUEST: 400, ISO_LETTER_FILTER: 400, ISO_HTTP_MISSING: 404, ISO_LETTER_UNKNOWN: 404 }
+const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = { ISO_HTTP_REQUEST: 400, ISO_LETTER_FILTER: 400, ISO_HTTP_MISSING: 404, ISO_LETTER_UNKNOWN: 404, ISO_DEVICE_SILENT: 504 }
 
 async function refuse (reply: FastifyReply, status: number, { message, code }: IsobarError): Promise<FastifyReply> {
   return await reply.code(status).send({ error: message, code })

@@ -3,6 +3,7 @@ import { startAgent, type Agent, type AgentOptions } from '../../device/agent.ts
 import { type I2cBus } from '../../device/i2c.ts'
 import { phaseOf } from '../../device/sampler.ts'
 import { createSimulatedBus } from '../../device/simulated-bus.ts'
+import { realClock } from '../../lib/clock.ts'
 import { version } from '../../lib/package.ts'
 import { decodeBirth } from '../../schemas/birth.ts'
 import { decodeTelemetry } from '../../schemas/telemetry-decode.ts'
@@ -133,11 +134,98 @@ t.test('the queue is bounded: the oldest readings go, are counted, and the next 
   t.equal(message!.readings[0]!.seq, agent.stats.dropped)
 })
 
-t.test('an unknown clock is said so', async t => {
-  const { clock, broker } = await openBench(t, { trustClock: false })
-  await clock.advance(1000)
-  await broker.until(() => messagesIn(broker).length === 1)
-  t.ok([0, 2].includes(messagesIn(broker)[0]!.clock), 'the machine that runs the test may be synchronised')
+const unknownSync = (): { synchronised: boolean, run: () => Promise<void> } => ({ synchronised: false, run: async () => {} })
+
+t.test('readings wait for a clock that is not synchronised, and go out with the right times once it is', async t => {
+  const sync = unknownSync()
+  const { clock, broker } = await openBench(t, { sync, machine: { boot: '22'.repeat(16), monotonicBaseMs: 5_000 } })
+  await clock.advance(60_000)
+  t.equal(messagesIn(broker).length, 0)
+  clock.step(86_400_000)
+  sync.synchronised = true
+  await clock.advance(1_000)
+  await broker.until(() => readingsIn(broker).length === 61)
+  const messages = messagesIn(broker)
+  t.same(messages.map(({ clock, readings }) => [clock, readings.length]).sort(), [[0, 1], [1, 60]])
+  const repaired = messages.find(({ clock }) => clock === 1)!
+  t.ok(Math.abs(repaired.readings[0]!.ts - (1_790_000_000_000 + 86_400_000 + phaseOf(deviceId, 1000) + 16)) <= 1, 'as if the clock had always been right')
+})
+
+t.test('a clock that nobody sets is waited for so long, and then said to be unknown', async t => {
+  const { clock, broker } = await openBench(t, { sync: unknownSync(), clockWaitMs: 20_000, builtAt: 1_790_000_000_000 + 7_000_000 })
+  await clock.advance(19_000)
+  t.equal(messagesIn(broker).length, 0)
+  await clock.advance(7_000)
+  await broker.until(() => readingsIn(broker).length >= 25)
+  t.ok(messagesIn(broker).every(({ clock }) => clock === 2))
+  t.ok(readingsIn(broker).every(({ ts }) => ts >= 1_790_000_000_000 + 7_000_000), 'and it is not before the program was made')
+})
+
+t.test('a clock that is set is told with the next reading', async t => {
+  const { clock, broker } = await openBench(t)
+  await clock.advance(3_000)
+  clock.step(-3_600_000)
+  await clock.advance(3_000)
+  await broker.until(() => readingsIn(broker).length === 6)
+  t.same(messagesIn(broker).filter(({ status: bits }) => (bits & status.clockStepped) !== 0).map(({ readings }) => readings[0]!.seq), [3])
+})
+
+function jsonOf (broker: DeviceBroker, topic: string): unknown[] {
+  return broker.published.filter(published => published.topic === topic && !published.isWill).map(({ payload }) => JSON.parse(payload.toString()) as unknown)
+}
+
+t.test('what is set from afar holds at once, is reported, and holds after a restart; what is not valid changes nothing', async t => {
+  const configFile = `${t.testdir()}/pi-1/config.json`
+  const { agent, clock, broker } = await openBench(t, { configFile, log: createTestLog('info').log })
+  await broker.until(() => jsonOf(broker, topics.cfg(deviceId)).length === 1)
+  t.match(jsonOf(broker, topics.cfg(deviceId)), [{ version: 0, ok: true, values: { intervalMs: 1000, oversampling: 3, batch: 1, logLevel: 'info' } }])
+  await broker.send(topics.cfgSet(deviceId), JSON.stringify({ version: 4, intervalMs: 250, oversampling: 1, batch: 2, logLevel: 'error' }))
+  await broker.until(() => jsonOf(broker, topics.cfg(deviceId)).length === 2)
+  t.match(jsonOf(broker, topics.cfg(deviceId))[1], { version: 4, ok: true, values: { intervalMs: 250, oversampling: 1, batch: 2, logLevel: 'error' } })
+  await broker.until(() => jsonOf(broker, topics.birth(deviceId)).some(birth => (birth as { intervalMs: number }).intervalMs === 250))
+  await clock.advance(2_000)
+  await broker.until(() => readingsIn(broker).length >= 6)
+  t.ok(messagesIn(broker).every(({ readings }) => readings.length === 2))
+  await broker.send(topics.cfgSet(deviceId), JSON.stringify({ version: 5, intervalMs: 1, colour: 'red' }))
+  await broker.until(() => jsonOf(broker, topics.cfg(deviceId)).length === 3)
+  t.match(jsonOf(broker, topics.cfg(deviceId))[2], { version: 5, ok: false, error: /./, values: { intervalMs: 250 } })
+  await clock.advance(65_100) // the connection holds
+  await agent.close()
+  const again = await openBench(t, { configFile })
+  await again.broker.until(() => jsonOf(again.broker, topics.cfg(deviceId)).length === 1)
+  t.match(jsonOf(again.broker, topics.cfg(deviceId)), [{ values: { intervalMs: 250, batch: 2 } }])
+})
+
+t.test('commands are answered, each once, and a retained one is not obeyed', async t => {
+  let restarts = 0
+  const { agent, clock, broker } = await openBench(t, { restart: () => { restarts++ } })
+  await broker.until(() => jsonOf(broker, topics.cfg(deviceId)).length === 1)
+  const ask = async (name: string, id: string): Promise<unknown> => {
+    await broker.send(topics.command(deviceId, name, id), '{}')
+    while (jsonOf(broker, topics.answer(deviceId, id)).length === 0) {
+      await clock.advance(20)
+      await realClock.sleep(1)
+    }
+    return jsonOf(broker, topics.answer(deviceId, id))[0]
+  }
+  t.match(await ask('ping', 'a'), { ok: true, result: { firmware: version, boot: agent.stats.boot, connected: true } })
+  t.match(await ask('read-now', 'b'), { ok: true, result: { boot: agent.stats.boot, temperature_c: Number, pressure_hpa: Number } })
+  t.match(await ask('identify', 'c'), { ok: true, result: { host: String } })
+  t.match(await ask('dance', 'd'), { ok: false, error: /no command "dance"/ })
+  await broker.send(topics.command(deviceId, 'restart', 'e'), '{}', { retain: true })
+  t.match(await ask('restart', 'e'), { ok: true })
+  await broker.send(topics.command(deviceId, 'restart', 'e'), '{}')
+  await ask('ping', 'f')
+  t.equal(restarts, 1)
+})
+
+t.test('a command that nobody would survive is refused', async t => {
+  const { clock, broker } = await openBench(t)
+  await broker.until(() => jsonOf(broker, topics.cfg(deviceId)).length === 1)
+  await broker.send(topics.command(deviceId, 'restart', 'e'), '{}')
+  await clock.advance(10)
+  await broker.until(() => jsonOf(broker, topics.answer(deviceId, 'e')).length > 0)
+  t.match(jsonOf(broker, topics.answer(deviceId, 'e')), [{ ok: false, error: /systemd/ }])
 })
 
 t.test('closing sends what is there, says offline, and takes no more readings', async t => {

@@ -55,7 +55,7 @@ t.test('after any error the bus object is closed and never used again', async t 
     return { bytesRead: 1, buffer: Buffer.of(0x55) }
   })
   const bus = await openI2cBus(1, async () => i2cPackage)
-  await t.rejects(bus.readBlock(0x77, 0xd0, 1), { code: 'ISO_SENSOR_BUS_SETUP', detail: /^EBUSY, the kernel's own driver/ })
+  await t.rejects(bus.readBlock(0x77, 0xd0, 1), { code: 'ISO_SENSOR_BUS_TAKEN', detail: 'EBUSY' })
   t.same(i2cPackage.made, [{ closed: true }])
   t.same([...await bus.readBlock(0x77, 0xd0, 1)], [0x55])
   t.same(i2cPackage.made, [{ closed: true }, { closed: false }])
@@ -79,6 +79,18 @@ t.test('errors are told apart by the size of errno, whatever its sign and whatev
 t.test('an error without errno is a bug of the caller and stays what it is', async t => {
   const bug = new Error('Invalid I2C address 999')
   t.equal(busError(bug, 1), bug)
+})
+
+t.test('over all buses there is one transfer at a time', async t => {
+  let under = 0
+  const i2cPackage = createPackage(async () => {
+    t.equal(++under, 1)
+    await new Promise(resolve => setImmediate(resolve))
+    under--
+    return { bytesRead: 1, buffer: Buffer.of(0) }
+  })
+  const buses = await Promise.all([1, 3, 4].map(async number => await openI2cBus(number, async () => i2cPackage)))
+  await Promise.all(buses.map(async bus => await bus.readBlock(0x77, 0xd0, 1)))
 })
 
 t.test('the real package says which bus is not there', async t => {

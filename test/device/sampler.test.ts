@@ -1,10 +1,10 @@
 import t from 'tap'
-import { createSampler, phaseOf } from '../../device/sampler.ts'
+import { phaseOf, Sampler } from '../../device/sampler.ts'
 import { createTestClock } from '../helpers/clock.ts'
 
 t.test('three hundred ticks with work in each do not drift', async t => {
   const clock = createTestClock()
-  const sampler = createSampler({ intervalMs: 50, phaseMs: 7, clock })
+  const sampler = new Sampler({ intervalMs: 50, phaseMs: 7, clock })
   const stop = new AbortController()
   const at: number[] = []
   const running = sampler.run(async () => {
@@ -20,7 +20,7 @@ t.test('three hundred ticks with work in each do not drift', async t => {
 
 t.test('a tick that is a little late runs late, and the next one is on time', async t => {
   const clock = createTestClock()
-  const sampler = createSampler({ intervalMs: 100, phaseMs: 0, clock })
+  const sampler = new Sampler({ intervalMs: 100, phaseMs: 0, clock })
   const stop = new AbortController()
   const at: number[] = []
   const running = sampler.run(async () => {
@@ -36,7 +36,7 @@ t.test('a tick that is a little late runs late, and the next one is on time', as
 
 t.test('ticks that fall into a long one are skipped and counted, and never two run at once', async t => {
   const clock = createTestClock()
-  const sampler = createSampler({ intervalMs: 100, phaseMs: 0, clock })
+  const sampler = new Sampler({ intervalMs: 100, phaseMs: 0, clock })
   const stop = new AbortController()
   const at: number[] = []
   let running = 0
@@ -55,7 +55,7 @@ t.test('ticks that fall into a long one are skipped and counted, and never two r
 
 t.test('a step of the wall clock moves no tick', async t => {
   const clock = createTestClock()
-  const sampler = createSampler({ intervalMs: 1000, phaseMs: 0, clock })
+  const sampler = new Sampler({ intervalMs: 1000, phaseMs: 0, clock })
   const stop = new AbortController()
   const running = sampler.run(async () => { clock.step(3_600_000) }, stop.signal)
   await clock.advance(5000)
@@ -68,7 +68,7 @@ t.test('stopping ends a wait at once, and waits for a tick under way', async t =
   const clock = createTestClock()
   const stop = new AbortController()
   let ended = false
-  const running = createSampler({ intervalMs: 1000, phaseMs: 0, clock }).run(async () => {
+  const running = new Sampler({ intervalMs: 1000, phaseMs: 0, clock }).run(async () => {
     await clock.sleep(300)
     ended = true
   }, stop.signal)
@@ -78,14 +78,14 @@ t.test('stopping ends a wait at once, and waits for a tick under way', async t =
   await running
   t.ok(ended)
   const waiting = new AbortController()
-  const idle = createSampler({ intervalMs: 1000, phaseMs: 500, clock }).run(async () => { t.fail('no tick was due') }, waiting.signal)
+  const idle = new Sampler({ intervalMs: 1000, phaseMs: 500, clock }).run(async () => { t.fail('no tick was due') }, waiting.signal)
   waiting.abort()
   await idle
 })
 
 t.test('a tick that fails ends the sampler with its error', async t => {
   const clock = createTestClock()
-  await t.rejects(createSampler({ intervalMs: 1000, phaseMs: 0, clock }).run(async () => { throw new Error('a bug') }, new AbortController().signal), /a bug/)
+  await t.rejects(new Sampler({ intervalMs: 1000, phaseMs: 0, clock }).run(async () => { throw new Error('a bug') }, new AbortController().signal), /a bug/)
 })
 
 t.test('the phase of a device is steady, spread over the interval, and 10 s at most', async t => {
@@ -93,4 +93,47 @@ t.test('the phase of a device is steady, spread over the interval, and 10 s at m
   const tenths = new Set(Array.from({ length: 200 }, (_, n) => Math.floor(phaseOf(`pi-${n}`, 1000) / 100)))
   t.equal(tenths.size, 10, 'every tenth of the interval is used')
   t.ok(Array.from({ length: 200 }, (_, n) => phaseOf(`pi-${n}`, 86_400_000)).every(ms => ms < 10_000))
+})
+
+t.test('a new interval counts from the moment it is set', async t => {
+  const clock = createTestClock()
+  const sampler = new Sampler({ intervalMs: 1000, phaseMs: 0, clock })
+  const stop = new AbortController()
+  const at: number[] = []
+  const running = sampler.run(async () => { at.push(clock.monotonicMs()) }, stop.signal)
+  await clock.advance(2_500)
+  sampler.intervalMs = 300
+  await clock.advance(1_000)
+  sampler.intervalMs = 5_000
+  await clock.advance(5_500)
+  stop.abort()
+  await running
+  t.same(at, [0, 1000, 2000, 2800, 3100, 3400, 8500])
+  t.equal(sampler.missed, 0)
+})
+
+t.test('one that is asked for comes beside the ticks, never at the same time, and moves none', async t => {
+  const clock = createTestClock()
+  const sampler = new Sampler({ intervalMs: 1000, phaseMs: 0, clock })
+  const stop = new AbortController()
+  const at: number[] = []
+  let running = 0
+  const run = sampler.run(async () => {
+    t.equal(++running, 1)
+    at.push(clock.monotonicMs())
+    await clock.sleep(50)
+    running--
+  }, stop.signal)
+  await clock.advance(1_020)
+  const asked = sampler.takeNow()
+  await clock.advance(400)
+  await asked
+  const again = sampler.takeNow()
+  await clock.advance(800)
+  await again
+  stop.abort()
+  await clock.advance(100)
+  await run
+  t.same(at, [0, 1000, 1050, 1420, 2000])
+  await t.rejects(sampler.takeNow(), /has ended/)
 })

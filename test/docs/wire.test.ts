@@ -24,8 +24,9 @@ t.test('docs/WIRE.md shows the golden bytes', async t => {
 t.test('docs/WIRE.md names every topic', async t => {
   const topics = new Topics('iot/v1')
   const id = '<device>' as DeviceId
-  const builders = Object.getOwnPropertyNames(Topics.prototype).filter(name => !['constructor', 'parseJournaled'].includes(name))
-  const names = [...builders.map(name => (topics as unknown as Record<string, (id: DeviceId) => string>)[name]!(id)), topics.gatewayStatus]
+  const more: Readonly<Record<string, readonly string[]>> = { command: ['<name>', '<id>'], answer: ['<id>'] }
+  const builders = Object.getOwnPropertyNames(Topics.prototype).filter(name => !['constructor', 'births', 'parseCommand', 'parseJournaled'].includes(name))
+  const names = [...builders.map(name => (topics as unknown as Record<string, (id: DeviceId, ...more: readonly string[]) => string>)[name]!(id, ...more[name] ?? [])), topics.gatewayStatus]
   t.same(names.filter(name => !lines.some(line => line.startsWith(`| \`${name}\``))), [])
 })
 

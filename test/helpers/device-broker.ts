@@ -32,6 +32,8 @@ export interface DeviceBroker {
   readonly gone: number
   /** Resolves when the condition holds. */
   until (holds: () => boolean): Promise<void>
+  /** Publishes to the clients, with QoS 1. */
+  send (topic: string, payload: string, options?: { retain?: boolean }): Promise<void>
   /** Cuts every connection and stops listening; clients that come back are refused by TCP. */
   stop (): Promise<void>
   start (): Promise<void>
@@ -60,6 +62,9 @@ export async function openDeviceBroker (t: Test): Promise<DeviceBroker> {
     get heldNow () { return held.length },
     gone: 0,
     until: async (holds: () => boolean) => { while (!holds()) await once(changed, 'change') },
+    send: async (topic: string, payload: string, { retain = false }: { retain?: boolean } = {}) => {
+      await new Promise<void>(resolve => aedes.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false }, () => resolve()))
+    },
     cut: () => { for (const socket of sockets) socket.destroy() },
     start: async () => {
       server = createServer(socket => {
