@@ -70,10 +70,11 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
   ])
 
   async function readAll (): Promise<void> {
-    for await (const { lane, again, deliveries } of source.read(AbortSignal.any([stop, ended.signal]), demand)) {
+    for await (const { lane, again, quiet, deliveries } of source.read(AbortSignal.any([stop, ended.signal]), demand)) {
       const times = range()
       const wasEmpty = lanes.untilDueMs() === Infinity
       for (const delivery of deliveries) if (apart.takes(delivery, again)) take(prepare(delivery, times), lane) // else it stays in the source
+      if (quiet === true) lanes.close()
       if (wasEmpty || lanes.untilDueMs() === 0) filled.ring()
       apart.readAgain()
     }

@@ -37,6 +37,11 @@ export class Lanes<T> {
     return Math.min(...Object.values(this.#lanes).map(({ batcher, closed }) => closed.length > 0 ? 0 : batcher.untilDueMs()))
   }
 
+  /** What was gathered is due now. */
+  close (): void {
+    for (const { batcher, closed } of Object.values(this.#lanes)) closed.push(...batcher.rest())
+  }
+
   /** Takes everything, live first. */
   rest (): Array<Batch<T>> {
     return Object.values(this.#lanes).flatMap(({ batcher, closed }) => [...closed.splice(0), ...batcher.rest()])

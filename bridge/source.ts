@@ -7,6 +7,8 @@ export interface Chunk {
   readonly lane: Lane
   /** They were given before, and are given again since `readAgain` asked for it. */
   readonly again: boolean
+  /** Nothing more comes before some of what was given is settled: what was gathered is to be written now. */
+  readonly quiet?: boolean
   readonly deliveries: readonly Delivery[]
 }
 

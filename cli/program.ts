@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { version } from '../lib/package.ts'
 import { accessCommand } from './access.ts'
 import { booksCommand } from './books.ts'
+import { bridgeCommand } from './bridge.ts'
 import { completionCommand } from './completion.ts'
 import { configCommand } from './config.ts'
 import { decodeCommand } from './decode.ts'
@@ -33,7 +34,7 @@ export function createProgram (): Command {
     .configureHelp({ subcommandTerm: command => command.name() }) // their arguments stand in their own help, and here there is room for the words
     .addHelpText('after', help)
   const commands = [
-    gatewayCommand(), deviceCommand(), simulateCommand(), devicesCommand(), booksCommand(), traceCommand(), rejectionsCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
+    gatewayCommand(), deviceCommand(), simulateCommand(), bridgeCommand(), devicesCommand(), booksCommand(), traceCommand(), rejectionsCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
     passwdCommand(), accessCommand(), configCommand(), doctorCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)

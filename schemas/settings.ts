@@ -56,6 +56,8 @@ export const settingsTable = {
   ISOBAR_MAX_TRACKED_DEVICES: integer('track.maxDevices', 10_000, [1, 1_000_000], 'Devices whose stored ranges are remembered for <device>/stored and the gaps; beyond it those that were not heard for the longest time are forgotten, which harms nothing.'),
   ISOBAR_MAX_BOOTS: integer('track.maxBoots', 4, [1, 1000], 'Boots of one device whose stored ranges are remembered; beyond it the oldest is forgotten.'),
   ISOBAR_MAX_GAPS: integer('track.maxGaps', 64, [1, 10_000], 'Stored ranges of one boot that are remembered, with the gaps between them; beyond it the oldest is forgotten.'),
+  ISOBAR_SOURCE_MAX_OPEN: integer('source.maxOpen', 10_000, [1, 60_000], 'isobar bridge: messages of the broker that wait for the database; beyond it the broker is not read.'),
+  ISOBAR_SOURCE_MAX_OPEN_BYTES: bytes('source.maxOpenBytes', '64MB', [64e3, 4 * GB], 'isobar bridge: bytes of these; beyond it the broker is not read.'),
   ISOBAR_STATEMENT_TIMEOUT: duration('write.statementTimeoutMs', '30s', [1000, hour], 'Longest run of one statement in the database.'),
   ISOBAR_MAX_AGE: duration('telemetry.maxAgeMs', '400d', [hour, 36_500 * 24 * hour], 'Oldest reading that is stored; an older one, or one more than a day ahead, becomes a dead letter.'),
 

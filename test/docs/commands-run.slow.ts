@@ -26,7 +26,7 @@ const notRun: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
   [/^(scp|ssh) |^journalctl |^node cli\/isobar\.mjs device --simulate$/, 'runs on a Pi; test/deploy/device.test.ts has the same install'],
   [/^docker compose /, 'wants a Docker daemon; test/deploy has the image and the compose files'],
   [/^(npx )?isobar device$|^ISOBAR_DEVICE_ID=pi-attic .*isobar device$/, 'wants a BMP180'],
-  [/crate\.example/, 'that host is an example'],
+  [/(crate|broker)\.example/, 'that host is an example'],
   [/isobar completion zsh/, 'is for zsh, whose fpath names the folder']
 ]
 

@@ -18,7 +18,7 @@ const lines = readDocs('OPERATIONS.md')
 const log = createLog('silent')
 
 /** Settings that are limits: at each of them something else happens than below it. */
-const limits = /^(inbox|limits|track|batch|write)\.|^telemetry\.maxAgeMs$|^device\.maxQueued$/
+const limits = /^(inbox|limits|track|batch|write|source)\.|^telemetry\.maxAgeMs$|^device\.maxQueued$/
 
 t.test('docs/OPERATIONS.md says of every limit what it does and where it is seen, and of no other setting', async t => {
   const named = lines.filter(line => /^\| `ISOBAR_\w+` \|/.test(line)).map(line => line.split('`')[1]!)

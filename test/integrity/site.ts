@@ -28,6 +28,7 @@ export class Site {
   /** Folder of the first gateway's small disk; null where none can be mounted. */
   readonly disk: string | null
   readonly #load: ChildProcess
+  readonly #loadEnded: Promise<never>
   readonly #closers: Closers
 
   private constructor (parts: Pick<Site, 'dir' | 'gateways' | 'targets' | 'proxy' | 'database' | 'disk'>, load: ChildProcess, closers: Closers) {
@@ -38,6 +39,8 @@ export class Site {
     this.database = parts.database
     this.disk = parts.disk
     this.#load = load
+    this.#loadEnded = once(load, 'exit').then(([code]) => { throw new Error(`the load ended with ${code}`) })
+    this.#loadEnded.catch(() => {}) // also when the suite is over
     this.#closers = closers
   }
 
@@ -81,9 +84,7 @@ export class Site {
   async tell (message: ToLoad): Promise<FromLoad> {
     const answered = once(this.#load, 'message')
     this.#load.send(message)
-    const ended = once(this.#load, 'exit').then(([code]) => { throw new Error(`the load ended with ${code}`) })
-    ended.catch(() => {}) // also when the suite is over
-    const [answer] = await Promise.race([answered, ended]) as [FromLoad]
+    const [answer] = await Promise.race([answered, this.#loadEnded]) as [FromLoad]
     return answer
   }
 
