@@ -26,7 +26,7 @@ export interface DeliveringAedes {
   readonly persistence: {
     outgoingClearMessageId (client: DeliveringClient, packet: { readonly cmd: string, readonly messageId: number }): Promise<unknown>
   }
-  authorizeForward (client: DeliveringClient, packet: Delivered): Delivered | null | undefined
+  authorizeForward<P extends { readonly topic: string }> (client: DeliveringClient, packet: P): P | null | undefined
 }
 
 export interface DeliveringConnection {
@@ -60,6 +60,7 @@ export class Deliveries {
       limits: this.#limits,
       bytes: this.#bytes,
       subscriptions: () => client.subscriptions,
+      permits: publish => this.#aedes.authorizeForward(client, publish) != null,
       write: bytes => connection.write(bytes),
       onDrain: then => connection.once('drain', then),
       overflow: () => connection.close('queued')

@@ -16,6 +16,8 @@ export interface OutboundParts {
   readonly bytes: PublishBytes
   /** The client's filters with the QoS that each was granted. */
   readonly subscriptions: () => Readonly<Record<string, { readonly qos: number }>>
+  /** Whether the client may still have what waited for it. */
+  readonly permits: (publish: OutPublish) => boolean
   /** Writes to the client. @returns false when it should take no more for now: `onDrain` then */
   readonly write: (bytes: Buffer) => boolean
   readonly onDrain: (then: () => void) => void
@@ -94,7 +96,8 @@ export class Outbound {
     while (this.#waiting.first !== undefined && this.#hasRoom(this.#waiting.first.publish)) {
       const { publish, sent } = this.#waiting.take()!
       this.#waitingBytes -= bytesOf(publish)
-      this.#send(publish, sent)
+      if (this.#parts.permits(publish)) this.#send(publish, sent)
+      else sent()
     }
   }
 

@@ -141,6 +141,20 @@ t.test('rights that are taken away end at once: live, retained and queued messag
   t.same(alice.received.filter(({ type }) => type === 'publish').map(({ topic, payload }) => `${topic} ${payload}`), ['a/1 before', 'b/1 after'])
 })
 
+t.test('what waits for the acknowledgements of a client is judged when it is sent', async t => {
+  const broker = await openTestBroker(t, { rules: acl('user alice\ntopic readwrite a/#\n'), limits: { maxInflightOut: 1 } })
+  const alice = await broker.connect(as('alice'))
+  alice.acknowledges = false
+  await alice.subscribe(['a/#', 1])
+  const boss = await broker.connect(as('boss'))
+  for (const topic of ['a/1', 'a/2', 'a/3']) boss.send(packets.publish({ topic, payload: 'x', qos: 1, id: 1 }))
+  await boss.take(3, 'puback')
+  const { id } = await alice.next('publish')
+  reload(broker, acl('user alice\ntopic readwrite a/#\ntopic deny a/2\n'))
+  alice.send(packets.puback(id))
+  t.equal((await alice.next('publish')).topic, 'a/3')
+})
+
 t.test('messages that wait in a session are judged when they are delivered', async t => {
   const broker = await openTestBroker(t, { rules: acl('user alice\ntopic readwrite a/#\n') })
   const alice = await broker.connect(as('alice', { clean: false }))

@@ -8,11 +8,12 @@ const limits: OutboundLimits = { maxInflightOut: 3, maxQueued: 5, maxQueuedBytes
 function open ({ over = {}, subscriptions = { '#': { qos: 2 } } as Record<string, { qos: number }> } = {}) {
   const written: Buffer[] = []
   const drains: Array<() => void> = []
-  const state = { overflows: 0, takesMore: true }
+  const state = { overflows: 0, takesMore: true, denied: new Set<string>() }
   const outbound = new Outbound({
     limits: { ...limits, ...over },
     bytes: new PublishBytes(),
     subscriptions: () => subscriptions,
+    permits: ({ topic }) => !state.denied.has(topic),
     write: bytes => {
       written.push(Buffer.from(bytes))
       return state.takesMore
@@ -33,6 +34,14 @@ t.test('a message goes out at the lower of its QoS and the highest that was gran
   t.same(written, [packets.publish({ topic: 't/0', payload: '0' }), packets.publish({ topic: 't/0', payload: '0', qos: 1, id: 1 }), packets.publish({ topic: 't/0', payload: '0', qos: 1, id: 2 })])
   outbound.live({ ...message(0), topic: 'nobody' })
   t.equal(written.length, 3)
+})
+
+t.test('what waited and is not permitted any more is left out', async t => {
+  const { outbound, written, state } = open({ over: { maxInflightOut: 1 } })
+  for (const n of [1, 2, 3]) outbound.live(message(n))
+  state.denied.add('t/2')
+  outbound.acknowledged(1)
+  t.same(written.slice(1), [packets.publish({ topic: 't/3', payload: '3', qos: 1, id: 2 })])
 })
 
 t.test('so many may be without an acknowledgement; what is behind them waits, whatever its QoS, and goes out in order', async t => {
