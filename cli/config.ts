@@ -72,17 +72,17 @@ function validText (): string {
 interface EffectiveSetting {
   readonly name: string
   readonly value: string
-  readonly from: 'environment' | '.env' | 'default'
+  readonly from: 'environment' | '.env' | 'default' | `the file ${string}`
   readonly type: string
   readonly text: string
 }
 
 function effectiveSettings (): readonly EffectiveSetting[] {
   const fromFile = namesFromFile()
-  return describeSettings(settingsTable, environment()).map(({ name, value, from, text }) => ({
+  return describeSettings(settingsTable, environment()).map(({ name, value, from, text, file }) => ({
     name,
     value,
-    from: from === 'environment' && fromFile.has(name) ? '.env' : from,
+    from: file !== undefined ? `the file ${file}` as const : from === 'environment' && fromFile.has(name) ? '.env' : from,
     type: settingsTable[name as keyof typeof settingsTable].type,
     text
   }))
@@ -91,6 +91,10 @@ function effectiveSettings (): readonly EffectiveSetting[] {
 function * configLines (settings: readonly EffectiveSetting[]): Iterable<string> {
   for (const { name, value, from, type, text } of settings) {
     yield `# ${text} (${type})`
-    yield value === '' ? `# ${name}= (not set)` : `${name}=${printable(value)}${from === 'default' ? '  # default' : `  # from ${from === '.env' ? 'the .env file' : 'the environment'}`}`
+    yield value === '' ? `# ${name}= (not set)` : `${name}=${printable(value)}  # ${originOf(from)}`
   }
+}
+
+function originOf (from: EffectiveSetting['from']): string {
+  return from === 'default' ? from : printable(`from ${from === '.env' ? 'the .env file' : from === 'environment' ? 'the environment' : from}`)
 }

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join, resolve, sep } from 'node:path'
 import { parseEnv } from 'node:util'
 import { IsobarError } from './errors.ts'
 
@@ -65,31 +65,72 @@ function evaluate (table: SettingsTable, env: Environment, own: RegExp): { reado
   const faults: SettingFault[] = []
   const values = {}
   for (const [name, setting] of Object.entries(table)) {
-    const text = env[name] === undefined || env[name] === '' ? setting.default : env[name]
     try {
+      const text = textIn(env, name, setting) ?? setting.default
       place(values, setting.path, text === undefined ? undefined : setting.parse(text))
     } catch (error) {
       faults.push({ name, fault: (error as Error).message })
     }
   }
   for (const name of Object.keys(env)) {
-    if (own.test(name) && !Object.hasOwn(table, name)) faults.push({ name, fault: 'is not a setting' })
+    if (own.test(name) && !Object.hasOwn(table, name) && !isTwin(table, name)) faults.push({ name, fault: 'is not a setting' })
   }
   return { values, faults }
 }
 
+/** Of a secret `X`, `X_FILE` may name the file that holds it. */
+export const twinSuffix = '_FILE'
+
+function isTwin (table: SettingsTable, name: string): boolean {
+  return name.endsWith(twinSuffix) && table[name.slice(0, -twinSuffix.length)]?.secret === true
+}
+
+function given (env: Environment, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name]
+}
+
+/** The text of a setting, out of the environment or out of the file that its twin names; undefined when neither is set. */
+function textIn (env: Environment, name: string, { secret }: Setting): string | undefined {
+  const text = given(env, name)
+  const file = secret ? given(env, `${name}${twinSuffix}`) : undefined
+  if (file === undefined) return text
+  if (text !== undefined) throw new Error(`must be set by itself or by ${name}${twinSuffix}, not by both`)
+  return readSecret(name, file, env.CREDENTIALS_DIRECTORY)
+}
+
+/** Where a container or systemd puts secrets, with modes of their own. */
+const secretsFolder = '/run/secrets'
+
+/** The first line of a file that group and others can't read. */
+function readSecret (name: string, file: string, credentialsFolder: string | undefined): string {
+  const twin = `${name}${twinSuffix}`
+  const isExempt = [secretsFolder, credentialsFolder].some(folder => folder !== undefined && resolve(file).startsWith(`${resolve(folder)}${sep}`))
+  let text: string
+  try {
+    if (!isExempt && (statSync(file).mode & 0o077) !== 0) throw new Error(`group or others may read it; chmod 600 ${file}`)
+    text = readFileSync(file, 'utf8').split(/\r?\n/, 1)[0]!
+  } catch (error) {
+    throw new Error(`cannot be read from ${twin}=${file}: ${(error as Error).message}`)
+  }
+  if (text === '') throw new Error(`is empty in ${twin}=${file}`)
+  return text
+}
+
 /** A copy of the environment's texts with defaults filled in and secrets masked, for `isobar config`. */
-export function describeSettings (table: SettingsTable, env: Environment): Array<{ name: string, value: string, from: 'environment' | 'default', text: string }> {
+export function describeSettings (table: SettingsTable, env: Environment): Array<{ name: string, value: string, from: 'environment' | 'default', text: string, file: string | undefined }> {
   return Object.entries(table).map(([name, setting]) => {
-    const given = env[name] !== undefined && env[name] !== ''
-    const value = (given ? env[name] : setting.default) ?? ''
-    return { name, value: setting.secret && value !== '' ? maskSecret(value) : value, from: given ? 'environment' : 'default', text: setting.text }
+    const file = setting.secret ? given(env, `${name}${twinSuffix}`) : undefined
+    const value = given(env, name) ?? (file === undefined ? setting.default ?? '' : hidden)
+    const isGiven = given(env, name) !== undefined || file !== undefined
+    return { name, value: setting.secret && value !== '' ? maskSecret(value) : value, from: isGiven ? 'environment' : 'default', text: setting.text, file }
   })
 }
 
+const hidden = '***'
+
 /** A URL keeps all but its password, also one among its parameters; anything else that is secret becomes stars. */
 export function maskSecret (value: string): string {
-  if (!/^\w+:\/\//.test(value)) return '***'
+  if (!/^\w+:\/\//.test(value)) return hidden
   return value.split(/,(?=\w+:\/\/)/).map(url => url
     .replace(/(\w+:\/\/[^:@/\s]*):.*@/, '$1:***@') // up to the last @, whatever stands in the password
     .replaceAll(/([?&]password=)[^&\s]*/gi, '$1***')).join(',')

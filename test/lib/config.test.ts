@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { describeSettings, environment, maskSecret, namesFromFile, readSettings, type SettingsTable } from '../../lib/config.ts'
@@ -131,4 +131,37 @@ t.test('a masked URL keeps all but its passwords', async t => {
     ['postgres://u:a,b@c@h:1/d,crate://v:x/y@k', 'postgres://u:***@h:1/d,crate://v:***@k']
   ] as const
   for (const [value, masked] of cases) t.equal(maskSecret(value), masked)
+})
+
+t.test('a secret may stand in a file that its twin names, and is read from its first line', async t => {
+  const dir = t.testdir()
+  const file = join(dir, 'token')
+  writeFileSync(file, 'abc\nsecond line\n', { mode: 0o600 })
+  const env = { APP_TOKEN_FILE: file }
+  t.equal(readSettings(table, env, /^APP_/).http.token, 'abc')
+  t.match(describeSettings(table, env).find(({ name }) => name === 'APP_TOKEN'), { value: '***', from: 'environment', file })
+  t.equal(readSettings(table, { APP_TOKEN: 'x', APP_TOKEN_FILE: '' }, /^APP_/).http.token, 'x', 'an empty one counts as not set')
+})
+
+t.test('a secret file that others can read is refused, but where a container or systemd puts it', async t => {
+  const dir = t.testdir()
+  const file = join(dir, 'token')
+  writeFileSync(file, 'abc\n', { mode: 0o600 })
+  for (const mode of [0o640, 0o604, 0o620, 0o610]) {
+    chmodSync(file, mode)
+    t.throws(() => readSettings(table, { APP_TOKEN_FILE: file }, /^APP_/), { message: /APP_TOKEN cannot be read from APP_TOKEN_FILE=.*group or others may read it; chmod 600/ }, mode.toString(8))
+  }
+  t.equal(readSettings(table, { APP_TOKEN_FILE: file, CREDENTIALS_DIRECTORY: dir }, /^APP_/).http.token, 'abc')
+  t.throws(() => readSettings(table, { APP_TOKEN_FILE: join(dir, 'x', '..', '..', 'other'), CREDENTIALS_DIRECTORY: dir }, /^APP_/), { message: /ENOENT/ }, 'a path out of the folder is not exempt')
+})
+
+t.test('what is wrong with a secret file is told, and never what is in it', async t => {
+  const file = join(t.testdir(), 'empty')
+  writeFileSync(file, '\n', { mode: 0o600 })
+  t.throws(() => readSettings(table, { APP_TOKEN_FILE: file }, /^APP_/), { message: /APP_TOKEN is empty in APP_TOKEN_FILE/ })
+  t.throws(() => readSettings(table, { APP_TOKEN_FILE: `${file}.missing` }, /^APP_/), { message: /APP_TOKEN_FILE=.*ENOENT/ })
+  t.throws(() => readSettings(table, { APP_TOKEN_FILE: file, APP_TOKEN: 'hush' }, /^APP_/), { message: /^(?!.*hush).*by itself or by APP_TOKEN_FILE, not by both/ })
+  t.throws(() => readSettings(table, { APP_NAME_FILE: file }, /^APP_/), { message: /APP_NAME_FILE is not a setting/ }, 'only secrets have a twin')
+  writeFileSync(file, 'mysql://u:hush@h\n')
+  t.throws(() => readSettings(table, { APP_DATABASE_FILE: file }, /^APP_/), { message: /^(?!.*hush).*must be a URL/ })
 })
