@@ -66,7 +66,7 @@ function evaluate (table: SettingsTable, env: Environment, own: RegExp): { reado
   const values = {}
   for (const [name, setting] of Object.entries(table)) {
     try {
-      const text = textIn(env, name, setting) ?? setting.default
+      const text = textIn(table, env, name) ?? setting.default
       place(values, setting.path, text === undefined ? undefined : setting.parse(text))
     } catch (error) {
       faults.push({ name, fault: (error as Error).message })
@@ -78,11 +78,17 @@ function evaluate (table: SettingsTable, env: Environment, own: RegExp): { reado
   return { values, faults }
 }
 
-/** Of a secret `X`, `X_FILE` may name the file that holds it. */
-export const twinSuffix = '_FILE'
+/** Of a secret `X`, `X_FILE` may name the file that holds it; where `X_FILE` is a setting itself, whoever reads that setting reads the file. */
+const twinSuffix = '_FILE'
 
 function isTwin (table: SettingsTable, name: string): boolean {
-  return name.endsWith(twinSuffix) && table[name.slice(0, -twinSuffix.length)]?.secret === true
+  return name.endsWith(twinSuffix) && table[name.slice(0, -twinSuffix.length)]?.secret === true && !Object.hasOwn(table, name)
+}
+
+/** The file that the twin of a setting names. */
+function fileOf (table: SettingsTable, env: Environment, name: string): string | undefined {
+  const twin = `${name}${twinSuffix}`
+  return isTwin(table, twin) ? given(env, twin) : undefined
 }
 
 function given (env: Environment, name: string): string | undefined {
@@ -90,9 +96,9 @@ function given (env: Environment, name: string): string | undefined {
 }
 
 /** The text of a setting, out of the environment or out of the file that its twin names; undefined when neither is set. */
-function textIn (env: Environment, name: string, { secret }: Setting): string | undefined {
+function textIn (table: SettingsTable, env: Environment, name: string): string | undefined {
   const text = given(env, name)
-  const file = secret ? given(env, `${name}${twinSuffix}`) : undefined
+  const file = fileOf(table, env, name)
   if (file === undefined) return text
   if (text !== undefined) throw new Error(`must be set by itself or by ${name}${twinSuffix}, not by both`)
   return readSecret(name, file, env.CREDENTIALS_DIRECTORY)
@@ -119,7 +125,7 @@ function readSecret (name: string, file: string, credentialsFolder: string | und
 /** A copy of the environment's texts with defaults filled in and secrets masked, for `isobar config`. */
 export function describeSettings (table: SettingsTable, env: Environment): Array<{ name: string, value: string, from: 'environment' | 'default', text: string, file: string | undefined }> {
   return Object.entries(table).map(([name, setting]) => {
-    const file = setting.secret ? given(env, `${name}${twinSuffix}`) : undefined
+    const file = fileOf(table, env, name)
     const value = given(env, name) ?? (file === undefined ? setting.default ?? '' : hidden)
     const isGiven = given(env, name) !== undefined || file !== undefined
     return { name, value: setting.secret && value !== '' ? maskSecret(value) : value, from: isGiven ? 'environment' : 'default', text: setting.text, file }

@@ -155,6 +155,12 @@ t.test('a secret file that others can read is refused, but where a container or 
   t.throws(() => readSettings(table, { APP_TOKEN_FILE: join(dir, 'x', '..', '..', 'other'), CREDENTIALS_DIRECTORY: dir }, /^APP_/), { message: /ENOENT/ }, 'a path out of the folder is not exempt')
 })
 
+t.test('a twin that is a setting of its own is read by whoever reads that setting', async t => {
+  const own = { ...table, APP_TOKEN_FILE: text('http.tokenFile', undefined, 'A file.') } as const satisfies SettingsTable
+  const values = readSettings(own, { APP_TOKEN_FILE: '/nowhere' }, /^APP_/)
+  t.same(values.http, { token: undefined, tokenFile: '/nowhere' })
+})
+
 t.test('what is wrong with a secret file is told, and never what is in it', async t => {
   const file = join(t.testdir(), 'empty')
   writeFileSync(file, '\n', { mode: 0o600 })
