@@ -15,6 +15,8 @@ import { type Pass, type Sender } from './release.ts'
 export interface AedesHooks {
   /** Whether a client may log in: the code of its CONNACK, or null when its connection was closed. Its CONNECT's keep alive is in `connection` already. */
   login (connection: Connection, connect: Connect): Promise<number | null>
+  /** Whether a client may take the place of a connected one with its id; it is closed when not. */
+  takeOver (connection: Connection): boolean
   /** The CONNACK that accepts the client is written. */
   accepted (connection: Connection): void
   /** Each PUBLISH before its PUBACK or PUBREC, and each will when it is to be sent; null: its client was of another broker. */
@@ -91,6 +93,7 @@ interface AedesInternals extends DeliveringAedes {
   }
 }
 interface ClientInternals extends DeliveringClient {
+  readonly broker: { readonly clients: Readonly<Record<string, unknown>> }
   unsubscribe (packet: { readonly unsubscriptions: readonly string[], readonly messageId: number }, done: Done): void
   readonly _parser: { parse (bytes: Buffer): number }
 }
@@ -171,6 +174,7 @@ function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions
       connectionOf(client).clientId = client.id
       const connect = { clientId: client.id, user: user ?? null, password: password ?? null, willTopic: willTopics.get(client) ?? null }
       hooks.login(connectionOf(client), connect).then(code => {
+        if (code === 0 && isTaken(client) && !hooks.takeOver(connectionOf(client))) return // it is closed
         if (code === 0) done(null, true)
         else if (code !== null) done(refusal(code), false)
       }, (error: Error) => done(Object.assign(error, refusal(notAuthorised)), false))
@@ -257,6 +261,11 @@ class Unheard {
     const offline = await persistence.subscriptionsByTopic(topic)
     if (offline.length === 0) topics.add(topic)
   }
+}
+
+/** Whether another client with its id is connected. */
+function isTaken (client: Client): boolean {
+  return (client as unknown as ClientInternals).broker.clients[client.id] !== undefined
 }
 
 /** The gate keeps time: Aedes sees 0. The will stays as long as the client. */

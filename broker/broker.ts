@@ -10,6 +10,7 @@ import { Borders } from './borders.ts'
 import { Connection, type Peer } from './connection.ts'
 import { type Subscribe } from './gate/subscribe.ts'
 import { type Unsubscribe } from './gate/unsubscribe.ts'
+import { Door, type Place } from './door.ts'
 import { Intake } from './intake.ts'
 import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
@@ -21,6 +22,7 @@ import { type Rule } from './rules.ts'
 import { createStats, type BrokerStats } from './stats.ts'
 import { answerSubscribe } from './subscribing.ts'
 import { StoredTopic } from './stored.ts'
+import { Takeovers } from './takeovers.ts'
 import { TurnEnd } from './turn-end.ts'
 
 /** How exactly keep alive and deadlines are kept. */
@@ -80,13 +82,17 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const { refuse } = rejections
   const borders = new Borders({ access, topics, stats, refuse })
   const turn = new TurnEnd()
+  const door = new Door({ limits, clock, stats, refuse })
+  const takeovers = new Takeovers(limits.takeoverIntervalMs, clock)
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
-  const hooks = createHooks({ admission, borders, interest, mirror, stored, stats, limits, log, orphans })
+  const hooks = createHooks({ admission, borders, interest, mirror, stored, stats, limits, takeovers, log, orphans })
   const aedes = await openAedes(hooks, log, limits)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
     pace.sweep()
+    door.sweep()
+    takeovers.sweep()
     for (const connection of connections) connection.sweep(clock.monotonicMs())
   })
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
@@ -105,6 +111,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     renewAccess: () => borders.renew(connections),
     stats: () => ({ ...stats, refused: rejections.counts() }),
     close: async () => {
+      door.close()
       for (const connection of connections) connection.halt()
       pace.close()
       await released()
@@ -116,9 +123,13 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   }
 
   function handle (socket: Duplex, peer: Peer): void {
+    door.arrive(socket, peer.address, place => open(socket, peer, place))
+  }
+
+  function open (socket: Duplex, peer: Peer, place: Place): void {
     const release = createRelease(() => client, () => connection.wake())
     const intake = new Intake({ publish: packet => client.take(packet), feed: packets => client.feed(packets) })
-    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: clock.monotonicMs(), feed: packets => intake.take(packets), subscribe, unsubscribe })
+    const connection = new Connection({ socket, peer, release, limits, turn, refuse, stats, openedMs: place.openedMs, nowMs: clock.monotonicMs, loggedIn: () => door.logIn(place), feed: packets => intake.take(packets), subscribe, unsubscribe })
     const client = aedes.connect(connection)
     connections.add(connection)
     stats.connections++
@@ -126,6 +137,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     connection.on('close', () => {
       connections.delete(connection)
       stats.connections--
+      door.leave(place)
       release.closed()
     })
     connection.start()
@@ -169,15 +181,22 @@ interface HookParts {
   readonly stored: StoredTopic
   readonly stats: BrokerStats
   readonly limits: Settings['limits']
+  readonly takeovers: Takeovers
   readonly log: Logger
   /** Whom wills belong to whose client was never here. */
   readonly orphans: Origin
 }
 
 /** What Aedes asks, and who answers. */
-function createHooks ({ admission, borders, interest, mirror, stored, stats, limits, log, orphans }: HookParts): AedesHooks {
+function createHooks ({ admission, borders, interest, mirror, stored, stats, limits, takeovers, log, orphans }: HookParts): AedesHooks {
   return {
     login: async (connection, connect) => await borders.login(connection, connect),
+    takeOver: connection => {
+      const may = takeovers.take(connection.clientId!)
+      if (may) stats.takeovers++
+      else connection.close('takeover')
+      return may
+    },
     accepted: connection => connection.answered(),
     publish: (connection, packet, pass) => {
       // What comes behind the packet that closed its connection is not looked at; a will comes when it is closed.

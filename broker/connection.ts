@@ -2,10 +2,11 @@ import { EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
 import { type Grant } from './access/access.ts'
 import { connack, pingresp } from './answers.ts'
-import { Gate, type GateLimits, type Room } from './gate/gate.ts'
+import { Gate, type GateLimits, type Room, type Step } from './gate/gate.ts'
 import { type Subscribe } from './gate/subscribe.ts'
 import { type Unsubscribe } from './gate/unsubscribe.ts'
 import { OutBuffer } from './out-buffer.ts'
+import { Rate } from './rate.ts'
 import { type Refuse } from './rejection.ts'
 import { type ReleaseQueue } from './release.ts'
 import { rules, type ClosingRule, type Rule } from './rules.ts'
@@ -25,6 +26,9 @@ export interface Peer {
 export interface ConnectionLimits extends GateLimits {
   readonly maxOutboundBytes: number
   readonly connectTimeoutMs: number
+  /** PUBLISHes a second, and bytes of them. */
+  readonly maxRate: number
+  readonly maxRateBytes: number
 }
 
 export interface ConnectionParts {
@@ -34,8 +38,11 @@ export interface ConnectionParts {
   readonly turn: TurnEnd
   readonly refuse: Refuse
   readonly stats: BrokerStats
-  /** Monotonic ms of the accept. */
+  /** Monotonic ms of the accept; and of now. */
   readonly openedMs: number
+  readonly nowMs: () => number
+  /** The client was accepted. */
+  readonly loggedIn: () => void
   /** What came in over this connection and is not released. */
   readonly release: ReleaseQueue
   /** Hands whole packets to the broker. */
@@ -72,6 +79,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   readonly #socket: Duplex
   readonly #gate: Gate
   readonly #out = new OutBuffer()
+  readonly #rate: Rate
   readonly #room: Room = { publishes: 0, bytes: 0, idle: true }
   #halted = false
   #ended = false
@@ -88,6 +96,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     this.release = parts.release
     this.#socket = parts.socket
     this.#gate = new Gate(parts.limits)
+    this.#rate = new Rate(parts.limits, parts.nowMs())
     this.#heardMs = parts.openedMs
   }
 
@@ -105,10 +114,12 @@ export class Connection extends EventEmitter implements AtTurnEnd {
       this.destroyed = true
       this.emit('close')
     })
+    socket.resume()
   }
 
   /** The CONNACK, SUBACK or UNSUBACK is written: what came behind goes on after this turn. */
   answered (): void {
+    if (!this.#gate.isOpen) this.#parts.loggedIn()
     this.#gate.answered()
     this.wake()
   }
@@ -154,6 +165,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     if (!this.#gate.isOpen) {
       if (!this.deciding && nowMs - openedMs >= limits.connectTimeoutMs) this.close('connectTimeout')
     } else if (this.#heard || this.#paused) {
+      this.wake() // it may wait for its rate
       this.#heard = false
       this.#heardMs = nowMs
     } else if (this.keepaliveMs > 0 && nowMs - this.#heardMs > 1.5 * this.keepaliveMs) {
@@ -227,8 +239,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   }
 
   #step (): boolean {
-    this.release.measure(this.#room)
-    const step = this.#gate.next(this.#room)
+    const step = this.#next()
     switch (step?.kind) {
       case undefined: return false
       case 'pass':
@@ -248,6 +259,21 @@ export class Connection extends EventEmitter implements AtTurnEnd {
         else this.#closeWith(step.rule, connack(step.code))
         return false
     }
+  }
+
+  /** The gate's next step, as there is room for PUBLISHes. */
+  #next (): Step | null {
+    const room = this.#room
+    this.release.measure(room)
+    const allowed = this.#rate.messages(this.#parts.nowMs())
+    const slowed = allowed < room.publishes
+    if (slowed) room.publishes = allowed
+    if (allowed === 0) room.idle = false
+    const { publishes, bytes } = room
+    const step = this.#gate.next(room)
+    this.#rate.take(publishes - room.publishes, bytes - room.bytes)
+    if (slowed && !this.#paused && this.#gate.stalled) this.#parts.stats.ratePauses++
+    return step
   }
 
   #flush (): void {

@@ -30,7 +30,7 @@ export async function listen (broker: Pick<Broker, 'handle' | 'acceptFailed'>, {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   const loopback = isLoopback(host)
   if (!loopback && !open) throw nobodyCanLogIn(url)
-  const server = createServer({ noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }, socket => {
+  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs }, socket => {
     broker.handle(socket, { address: socket.remoteAddress ?? '', loopback })
   })
   try {

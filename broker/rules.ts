@@ -64,6 +64,13 @@ export const rules = {
   filterDollar: { because: 'a filter began with $, and only operators read $SYS', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
   subscriptions: { because: 'a client had as many subscriptions as the limit', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
   filterDenied: { because: 'the access rules refuse a filter', clause: 'MQTT-3.9.3-2', reaction: 'SUBACK 128' },
+  // Accepting and logging in.
+  connections: { because: 'a connection came beyond the limit of all', clause: null, reaction: 'close' },
+  connectionsPerAddress: { because: 'a connection came beyond the limit of its address', clause: null, reaction: 'close' },
+  halfOpen: { because: 'a connection came while as many as the limit had not logged in', clause: null, reaction: 'close' },
+  halfOpenPerAddress: { because: 'a connection came while as many of its address as the limit had not logged in', clause: null, reaction: 'close' },
+  connectRate: { because: 'connections of one address came faster than the limit', clause: null, reaction: 'close' },
+  takeover: { because: 'a client id was taken over twice within the interval', clause: null, reaction: 'close' },
   // While a connection is open.
   accessRevoked: { because: 'the access rules have changed, and do not let the client in any more', clause: null, reaction: 'close' },
   keepalive: { because: 'nothing came for one and a half times the keep alive', clause: 'MQTT-3.1.2-24', reaction: 'close' },

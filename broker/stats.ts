@@ -3,6 +3,14 @@ export interface BrokerStats {
   /** Open connections, now. */
   connections: number
   connectionsTotal: number
+  /** Of these: those that have not logged in, or wait to be let in, now. */
+  halfOpen: number
+  /** Connections that waited to be let in. */
+  connectsDelayed: number
+  /** Clients that took the place of a connected one with their id. */
+  takeovers: number
+  /** Times that a connection was not read on because it sent faster than its rate. */
+  ratePauses: number
   /** Connections that ended with an error: of the socket, or of a packet that Aedes refused. */
   failedConnections: number
   /** Connections that the operating system could not give us, as when no file descriptor is left. */
@@ -40,6 +48,10 @@ export function createStats (): BrokerStats {
   return {
     connections: 0,
     connectionsTotal: 0,
+    halfOpen: 0,
+    connectsDelayed: 0,
+    takeovers: 0,
+    ratePauses: 0,
     failedConnections: 0,
     acceptFailures: 0,
     bytesIn: 0,

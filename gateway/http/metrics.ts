@@ -86,6 +86,10 @@ function inboxMetrics (define: Define, { inbox, now }: MetricsParts): void {
 function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.gauge('isobar_broker_open_connections', 'MQTT connections that are open.', () => stats().connections)
   define.counter('isobar_broker_accepted_connections_total', 'MQTT connections that were opened.', () => stats().connectionsTotal)
+  define.gauge('isobar_broker_half_open_connections', 'Of these: those that have not logged in, or wait to be let in.', () => stats().halfOpen)
+  define.counter('isobar_broker_delayed_connections_total', 'Connections that waited to be let in because too many came at once.', () => stats().connectsDelayed)
+  define.counter('isobar_broker_takeovers_total', 'Clients that took the place of a connected one with their id.', () => stats().takeovers)
+  define.counter('isobar_broker_rate_pauses_total', 'Times that a connection was not read on because it sent faster than ISOBAR_MAX_RATE.', () => stats().ratePauses)
   define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
   define.counter('isobar_broker_sent_bytes_total', 'Bytes to MQTT clients.', () => stats().bytesOut)
   define.counter('isobar_broker_received_publishes_total', 'PUBLISHes from clients, wills too.', () => stats().publishesIn)

@@ -148,7 +148,7 @@ t.test('a subscriber that does not acknowledge gets as much as may be in flight,
 })
 
 t.test('of 100 subscribers one is frozen: the others have each message before the next is sent, and only the frozen one is closed', async t => {
-  const { broker, connect } = await openTestBroker(t)
+  const { broker, connect } = await openTestBroker(t, { limits: { maxInflightOut: 50, maxQueued: 100 } })
   const frozen = await connect({ clientId: 'frozen' })
   await frozen.subscribe(['free', 1])
   frozen.socket.pause()
