@@ -15,6 +15,8 @@ import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
+/** A client that has ended its side gets its acknowledgements for so long: it may as well be gone. */
+const answerMs = 5_000
 
 /** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. `certificate`: the name in a certificate that was verified. */
 export interface Peer {
@@ -82,7 +84,9 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   readonly #rate: Rate
   readonly #room: Room = { publishes: 0, bytes: 0, idle: true }
   #halted = false
+  /** The client has ended its side; the sweep that saw it first. */
   #ended = false
+  #endedMs: number | null = null
   #paused = false
   #pumping = false
   /** Whether something came since the last sweep, and when something came last, as far as the sweeps saw. */
@@ -126,7 +130,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
 
   /** There may be room again. */
   wake (): void {
-    if (this.#paused) this.#parts.turn.add(this)
+    if (this.#paused || this.#ended) this.#parts.turn.add(this)
   }
 
   /** Reads no more, for ever. */
@@ -164,6 +168,9 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     const { limits, openedMs } = this.#parts
     if (!this.#gate.isOpen) {
       if (!this.deciding && nowMs - openedMs >= limits.connectTimeoutMs) this.close('connectTimeout')
+    } else if (this.#ended) {
+      this.#endedMs ??= nowMs
+      if (nowMs - this.#endedMs >= answerMs) this.emit('end')
     } else if (this.#heard || this.#paused) {
       this.wake() // it may wait for its rate
       this.#heard = false
@@ -176,7 +183,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   turnEnd (): void {
     if (this.destroyed) return
     this.#flush()
-    if (this.#paused) this.#pump()
+    if (this.#paused || this.#ended) this.#pump()
   }
 
   // What Aedes sees of a stream.
@@ -228,10 +235,10 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     this.#readOn()
   }
 
-  /** Reads, or not, as the gate can take more. A client that has ended its side is told of when everything it sent is through. */
+  /** Reads, or not, as the gate can take more. A client that has ended its side is told of when everything it sent is through, and acknowledged. */
   #readOn (): void {
     const { stalled } = this.#gate
-    if (this.#ended && !stalled && !this.destroyed) this.emit('end')
+    if (this.#ended && !stalled && !this.destroyed && this.release.size === 0) this.emit('end')
     if (this.#paused === stalled || this.#halted) return
     this.#paused = stalled
     if (stalled) this.#socket.pause()

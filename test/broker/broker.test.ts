@@ -137,7 +137,7 @@ t.test('a will is journaled, then published', async t => {
   const device = await connect({ clientId: 'dev-1', will: { topic: 'iot/v1/dev-1/state', payload: 'offline', qos: 1, retain: true } })
   device.send(packets.publish({ topic: 'iot/v1/dev-1/state', payload: 'online', qos: 1, retain: true, id: 1 }))
   await journal.hasAppended(1)
-  await device.vanish()
+  device.socket.resetAndDestroy()
   await journal.hasAppended(2)
   t.match(journal.appended, [{ kind: 'state' }, { kind: 'state', clientId: 'dev-1', payload: Uint8Array.from(Buffer.from('offline')) }])
   await subscriber.ping()

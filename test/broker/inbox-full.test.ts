@@ -177,3 +177,30 @@ t.test('when there is room again nobody starves', async t => {
     t.same(acksOf(device), ids(30))
   }
 })
+
+t.test('a client that has ended its side gets the acknowledgements of what it sent, and is closed then', async t => {
+  const { broker, connect, journal } = await openTestBroker(t)
+  journal.setFull(true)
+  const device = await connect({ clientId: 'dev-1', keepalive: 1 })
+  device.send(...manyOf('dev-1', 150))
+  device.socket.end()
+  await journal.hasAppended(100)
+  journal.setFull(false)
+  await device.take(150, 'puback')
+  t.same(acksOf(device), ids(150))
+  while (!device.ended) await new Promise(resolve => setImmediate(resolve))
+  t.match(broker.stats(), { held: 0, acknowledged: 150 })
+})
+
+t.test('a client that has ended its side and is not acknowledged within 5 s counts as gone', async t => {
+  const clock = createTestClock()
+  const { connect, journal } = await openTestBroker(t, { clock })
+  journal.setFull(true)
+  const device = await connect({ clientId: 'dev-1' })
+  device.send(...manyOf('dev-1', 3))
+  await journal.hasAppended(3)
+  device.socket.end()
+  while (!device.ended) await clock.advance(250)
+  t.ok(clock.monotonicMs() >= 5_000)
+  t.same(acksOf(device), [])
+})
