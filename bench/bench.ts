@@ -9,10 +9,11 @@ import { decode } from './benches/decode.ts'
 import { endToEnd } from './benches/end-to-end.ts'
 import { flat } from './benches/flat.ts'
 import { latency } from './benches/latency.ts'
+import { outage } from './benches/outage.ts'
 import { puback } from './benches/puback.ts'
 import { startup } from './benches/startup.ts'
 
-const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, startup, flat]
+const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, startup, flat]
 const names = process.argv.slice(2)
 const unknown = names.find(name => !benches.some(bench => bench.name === name))
 

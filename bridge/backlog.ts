@@ -8,6 +8,8 @@ export type ReadStretch = (from: number, to: number) => { readonly deliveries: r
 interface Stretch {
   next: number
   readonly to: number
+  /** Readings that it gave since it has had a neighbour. */
+  given: number
   /** Of this device alone; null: of all but `without`. */
   readonly only: DeviceId | null
   readonly without: Set<DeviceId>
@@ -18,29 +20,30 @@ const maxApart = 4
 const maxStretches = 10_000
 
 /**
- * What the live lane has passed over: stretches of the inbox, the oldest two read in turn, each from its beginning. A device that has most of what a read
+ * What the live lane has passed over: stretches of the inbox, read from the oldest on, two at a time, so that both give the same number of readings. A device that has most of what a read
  * brings gets a stretch of its own there, so that the others do not wait until all of it is written. Bounded: `full` says that no more may be passed over.
  */
 export class Backlog {
   #stretches: Stretch[] = []
-  #turn = 0
 
   get isEmpty (): boolean { return this.#stretches.length === 0 }
   get full (): boolean { return this.#stretches.length >= maxStretches }
 
   /** Adds the deliveries from..to-1. They come after all that were added before. */
   add (from: number, to: number): void {
-    if (from < to) this.#stretches.push({ next: from, to, only: null, without: new Set() })
+    if (from < to) this.#stretches.push({ next: from, to, given: 0, only: null, without: new Set() })
   }
 
   /** The next deliveries; none when those that were read belong to a stretch that is read later. */
   read (readStretch: ReadStretch): readonly Delivery[] {
-    const stretch = this.#stretches[this.#turn++ % Math.min(2, this.#stretches.length)]
+    const [oldest, other] = this.#stretches
+    const stretch = other !== undefined && other.given < oldest!.given ? other : oldest
     if (stretch === undefined) return []
     const { deliveries, next } = readStretch(stretch.next, stretch.to)
     stretch.next = next
     const taken = of(stretch, deliveries)
-    if (next >= stretch.to) this.#stretches = this.#stretches.filter(other => other !== stretch)
+    for (const { readings } of taken) stretch.given += readings
+    if (next >= stretch.to) this.#remove(stretch)
     else this.#setApart(stretch, taken)
     return taken
   }
@@ -52,7 +55,13 @@ export class Backlog {
     const device = mostOf(taken)
     if (device === null) return
     without.add(device)
-    this.#stretches.splice(this.#stretches.indexOf(stretch) + 1, 0, { next, to, only: device, without: new Set() })
+    this.#stretches.splice(this.#stretches.indexOf(stretch) + 1, 0, { next, to, given: 0, only: device, without: new Set() })
+    stretch.given = 0
+  }
+
+  #remove (stretch: Stretch): void {
+    this.#stretches = this.#stretches.filter(other => other !== stretch)
+    for (const other of this.#stretches.slice(0, 2)) other.given = 0
   }
 }
 

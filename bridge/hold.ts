@@ -7,7 +7,7 @@ import { type Dialect, type Fault } from './dialect/dialect.ts'
 
 /** How far apart a statement is sent again, by what the database said. A cause that is not named here needs a person, and is probed. */
 export const retryDelays: Readonly<Partial<Record<ErrorCode, RetryDelay>>> = {
-  ISO_DATABASE_UNREACHABLE: { firstMs: 100, maxMs: 2_000 }, // live readings are visible within 2 s of the database's return
+  ISO_DATABASE_UNREACHABLE: { firstMs: 100, maxMs: 1_000 }, // live readings are visible within 2 s of the database's return
   ISO_DATABASE_BUSY: { firstMs: 100, maxMs: 10_000 }
 }
 export const probeDelay: RetryDelay = { firstMs: 1_000, maxMs: 15_000 }

@@ -19,7 +19,7 @@ const chunkBytes = 256 * 1024
 /** Looks by itself this often: a wake-up that overtakes its commit must not be the last one, and the end of the inbox is to be known for each moment. */
 const lookEveryMs = 250
 /** A live lane that has fallen behind begins again with what was received within this time. */
-const newestMs = 1_000
+const newestMs = 250
 
 const nothing: Chunk = { lane: 'live', again: false, deliveries: [] }
 

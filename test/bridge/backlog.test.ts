@@ -33,11 +33,11 @@ t.test('a stretch is read from its beginning, and nothing beyond its end', t => 
   t.end()
 })
 
-t.test('the oldest two stretches are read in turn, and later ones after them', t => {
+t.test('the oldest two stretches give the same number of readings, and later ones come after them', t => {
   const backlog = new Backlog()
   const { read } = inboxOf(Array.from({ length: 60 }, (_, n) => `dev-${n % 5}`))
   for (const from of [0, 20, 40]) backlog.add(from, from + 8)
-  t.strictSame(readAll(backlog, read).map(({ number }) => number).filter(number => number % 4 === 0), [0, 20, 4, 40, 24, 44])
+  t.strictSame(readAll(backlog, read).map(({ number }) => number).filter(number => number % 4 === 0), [0, 20, 4, 24, 40, 44])
   t.end()
 })
 
@@ -49,7 +49,7 @@ t.test('one device\'s backlog does not keep the others waiting, and everything i
   const all = readAll(backlog, read)
   t.strictSame(all.map(({ number }) => number).sort((a, b) => a - b), devices.map((_, number) => number))
   const last = all.findLastIndex(({ deviceId }) => deviceId !== 'flood')
-  t.ok(all.slice(0, last).filter(({ deviceId }) => deviceId === 'flood').length <= 430, 'half of the reads are its own')
+  t.ok(all.slice(0, last).filter(({ deviceId }) => deviceId === 'flood').length <= 30, 'those who are behind 400 of it wait for no more than they have themselves')
   for (const device of ['flood', 'dev-0']) {
     const of = all.filter(({ deviceId }) => deviceId === device).map(({ number }) => number)
     t.strictSame(of, of.toSorted((a, b) => a - b), `${device} in order`)
