@@ -18,13 +18,13 @@ import { type RowTruth } from './row-truth.ts'
 import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
 import { type Demand, type Lane, type Source } from './source.ts'
 import { type Tracker } from './track.ts'
+import { type WallTime } from './wall-time.ts'
 import { type Window } from './window.ts'
 import { write, type RowWriter } from './write.ts'
 
 export interface BridgeParts {
   readonly source: Source
-  /** The readings that may be stored, by their time, as of now. */
-  readonly range: () => TimeRange
+  readonly time: Pick<WallTime, 'cause' | 'range'>
   readonly devices: Devices
   readonly enrichment: Enrichment
   readonly quality: Pick<QualityTests, 'judge'>
@@ -52,9 +52,9 @@ export interface BridgeParts {
  * Rejects only for a bug: the thread ends, is started again, and reads again what is not settled.
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
-  const { source, range, devices, enrichment, quality, lanes, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters, clock } = parts
+  const { source, time, devices, enrichment, quality, lanes, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters, clock } = parts
   let batches = 0
-  const demand: Demand = { takes: lane => !apart.full && lanes.takes(lane) }
+  const demand: Demand = { takes: lane => time.cause === null && !apart.full && lanes.takes(lane) }
   const insert: RowWriter = async rows => await truth.insert(rows)
   const inquire: RowWriter = async rows => await truth.inquire(rows)
   const filled = new Alarm(clock)
@@ -71,7 +71,7 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
 
   async function readAll (): Promise<void> {
     for await (const { lane, again, quiet, deliveries } of source.read(AbortSignal.any([stop, ended.signal]), demand)) {
-      const times = range()
+      const times = time.range()
       const wasEmpty = lanes.untilDueMs() === Infinity
       for (const delivery of deliveries) if (apart.takes(delivery, again)) take(prepare(delivery, times), lane) // else it stays in the source
       if (quiet === true) lanes.close()

@@ -5,6 +5,7 @@ import { type Dialect, type Fault } from './dialect/dialect.ts'
 import { type OpenRow } from './enrich.ts'
 import { doubted, isEnd, stored, type Fate } from './fate.ts'
 import { type Hold } from './hold.ts'
+import { type InsertSize } from './insert-size.ts'
 import { type Proof } from './proof.ts'
 import { type Readings, type Unwritten } from './readings.ts'
 
@@ -13,6 +14,7 @@ export interface RowTruthParts {
   readonly dialect: Pick<Dialect, 'faultOf'>
   readonly hold: Hold
   readonly proof: Proof
+  readonly size: InsertSize
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly counters: { inserts: number, lookUps: number, rowsDropped: number }
 }
@@ -71,22 +73,34 @@ export class RowTruth {
   }
 
   /**
-   * Sends rows once.
+   * Sends rows once, in statements of as many rows as the database takes at a time.
    * @param rows sorted by key, each key once
    * @returns the fate of each row, by its place
    */
   async insert (rows: readonly OpenRow[]): Promise<Fate[]> {
-    const { hold, readings, counters, dialect, proof } = this.#parts
+    const { size } = this.#parts
+    const fates: Fate[] = []
+    while (fates.length < rows.length) {
+      const found = await this.#insertOnce(fates.length === 0 && rows.length <= size.rows ? rows : rows.slice(fates.length, fates.length + size.rows))
+      if (found?.length === rows.length) return found
+      for (const fate of found ?? []) fates.push(fate)
+    }
+    return fates
+  }
+
+  /** One statement. @returns null when it has too many rows for the database as it is now */
+  async #insertOnce (rows: readonly OpenRow[]): Promise<Fate[] | null> {
+    const { hold, readings, counters, dialect, proof, size } = this.#parts
     const number = proof.number(rows)
     let count: number
     try {
       count = await hold.run('rows', async () => {
         counters.inserts++
-        return await readings.insert(rows)
-      }, async tries => tries > 0 && await proof.othersGo(number))
+        return await this.#sized(rows, async () => await readings.insert(rows))
+      }, async tries => rows.length > size.rows || (tries > 0 && await proof.othersGo(number)))
     } catch (error) {
       if (dialect.faultOf(error) === null) throw error
-      return rows.map(() => doubted)
+      return rows.length > size.rows ? null : rows.map(() => doubted)
     }
     if (count > 0) proof.stored(number)
     if (count === rows.length) {
@@ -96,6 +110,19 @@ export class RowTruth {
     const inquiry = this.#begin(number)
     this.#holdDropped(await this.#lookUp(rows, inquiry), inquiry)
     return fatesOf(rows, inquiry)
+  }
+
+  /** Takes note of how many rows the database takes at a time. A deadlock counts as well: smaller statements have fewer. */
+  async #sized<T> (rows: readonly OpenRow[], attempt: () => Promise<T>): Promise<T> {
+    const { dialect, size } = this.#parts
+    try {
+      const result = await attempt()
+      size.taken(rows.length)
+      return result
+    } catch (error) {
+      if (dialect.faultOf(error)?.code === 'ISO_DATABASE_BUSY') size.tooMany(rows.length)
+      throw error
+    }
   }
 
   /**

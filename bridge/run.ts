@@ -1,5 +1,5 @@
 import { pause } from '../lib/backoff.ts'
-import { type Clock } from '../lib/clock.ts'
+import { earliestNow, type Clock } from '../lib/clock.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { Closers } from '../lib/lifecycle.ts'
 import { type Logger } from '../lib/log.ts'
@@ -17,6 +17,7 @@ import { createDevices, type Devices } from './devices.ts'
 import { type Dialect } from './dialect/dialect.ts'
 import { every } from './every.ts'
 import { Hold, retryDelays } from './hold.ts'
+import { InsertSize } from './insert-size.ts'
 import { Lanes } from './lanes.ts'
 import { migrate } from './migrate.ts'
 import { createPlacements, refreshPlacements, type Placements } from './placements.ts'
@@ -28,6 +29,7 @@ import { RecentSettlements } from './recent.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
 import { Tracker } from './track.ts'
+import { WallTime } from './wall-time.ts'
 import { Window } from './window.ts'
 
 export interface BridgeRunOptions {
@@ -49,7 +51,6 @@ export interface BridgeRunOptions {
   readonly log: Logger
 }
 
-const dayMs = 86_400_000
 const placementsEveryMs = 5_000 // a change is seen within 10 s
 const booksEveryMs = 5_000
 const devicesEveryMs = 1_000
@@ -63,6 +64,7 @@ export class BridgeRun {
   /** What it remembers of the newest settlements, for whoever asks. */
   readonly tracker: Tracker
   readonly recent: RecentSettlements
+  readonly #time: WallTime
   #startCause: BridgeCause | null = null
   #open: { readonly database: Database, readonly holds: readonly Hold[], readonly parts: BridgeParts, readonly aside: Aside } | null = null
 
@@ -71,6 +73,7 @@ export class BridgeRun {
     const { settings, clock } = options
     this.tracker = new Tracker({ limits: settings.track, clock, counters: this.#counters })
     this.recent = new RecentSettlements(clock)
+    this.#time = new WallTime({ earliestNow, maxReadingAgeMs: settings.telemetry.maxAgeMs, clock, log: options.log })
   }
 
   /** null while it was not reached yet. */
@@ -83,7 +86,7 @@ export class BridgeRun {
     const common = { counters: this.#counters, position: this.#options.source.position() }
     if (this.#open === null) return { ...common, state: 'starting', cause: this.#startCause, database: null, inFlight: 0, aside: 0, left: 0 }
     const { database, holds, parts: { window, proof, apart }, aside } = this.#open
-    const held = holds.find(({ cause }) => cause !== null)?.cause ?? null
+    const held = holds.find(({ cause }) => cause !== null)?.cause ?? this.#time.cause
     return {
       ...common,
       state: held !== null || apart.full || (aside.deliveries > 0 && !proof.takes) ? 'held' : 'open',
@@ -154,13 +157,13 @@ export class BridgeRun {
     const proof = new Proof({ readings, dialect, clock, room: () => !aside.full })
     return {
       source,
-      range: () => ({ from: clock.now() - settings.telemetry.maxAgeMs, to: clock.now() + dayMs }),
+      time: this.#time,
       devices: createDevices({ database, hold: holds.devices, gatewayId, gatewayStartedAt, clock }),
       enrichment: { gatewayId, placements, counters },
       quality: new QualityTests({ placements, maxDevices: settings.track.maxDevices, counters }),
       lanes: new Lanes(() => createBatcher(settings.batch, clock)),
       window,
-      truth: new RowTruth({ readings, dialect, hold: holds.readings, proof, clock, counters }),
+      truth: new RowTruth({ readings, dialect, hold: holds.readings, proof, size: new InsertSize(settings.batch.maxRows, counters), clock, counters }),
       proof,
       apart: new Apart({ aside, limits: settings.batch, maxRows: settings.write.maxAsideRows, window, source, clock, log }),
       deadLetters: createDeadLetters({ database, gatewayId, freshFrom, clock, log, counters }),

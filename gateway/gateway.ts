@@ -130,8 +130,8 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const letters = async <T>(use: (letters: Letters) => Promise<T>): Promise<T> => await people.with(async database => await use(createLetters(database)))
 
     const http = closers.add(await openHttpServer(settings.http, [
-      healthRoutes(condition.causes),
-      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady, now: clock.now }),
+      healthRoutes(condition.causes, () => condition.status().backlog),
+      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),

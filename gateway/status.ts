@@ -20,7 +20,7 @@ export interface StatusParts {
 
 /** What keeps the gateway from doing all of its work: a fixed name for machines, and a text. */
 export interface Cause {
-  readonly name: 'inbox-full' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held' | 'access-files'
+  readonly name: 'inbox-full' | 'clock-implausible' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held' | 'access-files'
   readonly detail: string
 }
 
@@ -29,6 +29,7 @@ export function causesOf ({ inbox, bridge, access }: Pick<StatusParts, 'inbox' |
   const causes: Cause[] = []
   if (inbox.full !== null) causes.push({ name: 'inbox-full', detail: `the inbox is full: ${inbox.full.detail}` })
   if (bridge === null) causes.push({ name: 'bridge-down', detail: 'the bridge thread has ended and is started again' })
+  else if (bridge.cause?.code === 'ISO_CLOCK_IMPLAUSIBLE') causes.push({ name: 'clock-implausible', detail: bridge.cause.message })
   else if (bridge.state === 'held') causes.push({ name: 'database-held', detail: bridge.cause?.message ?? 'the database holds writes' })
   else if (bridge.state === 'starting') causes.push({ name: 'database-starting', detail: bridge.cause?.message ?? 'the database is being opened' })
   else if (bridge.cause !== null) causes.push({ name: 'rows-held', detail: bridge.cause.message })
@@ -55,7 +56,7 @@ export function statusOf (parts: StatusParts): GatewayStatus {
     cause: causes.length === 0 ? null : causes.map(({ detail }) => detail).join('; '),
     readings: { received, stored, duplicate, dead, pending },
     perSecond: perSecond.received,
-    backlog: backlogOf(at, inbox.backlog(), perSecond),
+    backlog: backlogOf(inbox.backlog(), perSecond),
     database: { kind: bridge?.database?.kind ?? null, state: bridge?.state ?? 'starting', cause: bridge?.cause?.message ?? null }
   }
 }
@@ -64,6 +65,7 @@ function stateOf (causes: readonly Cause[], bridge: BridgeStatus | null): Gatewa
   switch (causes[0]?.name) {
     case undefined: return 'ok'
     case 'inbox-full': return 'full'
+    case 'clock-implausible': return 'held'
     case 'database-held': return 'held'
     case 'database-starting': return bridge?.cause == null ? 'degraded' : 'held'
     case 'bridge-down': return 'degraded'
@@ -72,9 +74,8 @@ function stateOf (causes: readonly Cause[], bridge: BridgeStatus | null): Gatewa
   }
 }
 
-function backlogOf (at: number, { deliveries, readings, bytes, oldestAt }: ReturnType<Inbox['backlog']>, perSecond: Flow): GatewayStatus['backlog'] {
-  const ageMs = oldestAt === null ? 0 : Math.max(0, at - oldestAt)
+function backlogOf ({ deliveries, readings, bytes, oldestMs }: ReturnType<Inbox['backlog']>, perSecond: Flow): GatewayStatus['backlog'] {
   const drainPerSecond = perSecond.settled - perSecond.received
-  const etaS = ageMs <= liveMs ? 0 : drainPerSecond > 0 ? Math.ceil(readings / drainPerSecond) : null
-  return { deliveries, readings, bytes, oldestS: oldestAt === null ? null : Math.round(ageMs / 1000), etaS }
+  const etaS = (oldestMs ?? 0) <= liveMs ? 0 : drainPerSecond > 0 ? Math.ceil(readings / drainPerSecond) : null
+  return { deliveries, readings, bytes, oldestS: oldestMs === null ? null : Math.round(oldestMs / 1000), etaS }
 }

@@ -29,8 +29,8 @@ export interface Backlog {
   readonly readings: number
   /** Bytes of the groups that hold them. */
   readonly bytes: number
-  /** When the oldest was received, epoch ms, to a group; null when there is none. */
-  readonly oldestAt: number | null
+  /** How long the oldest has waited, to a group, by a clock that does not step; null when there is none. */
+  readonly oldestMs: number | null
 }
 
 export interface InboxStats {

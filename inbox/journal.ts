@@ -85,7 +85,7 @@ export class Journal implements Inbox {
 
   backlog (): Backlog {
     const { deliveries, bytes } = this.#summary
-    return { deliveries, readings: this.#counters.totals.pending, bytes, oldestAt: this.#room.oldest()?.receivedAt ?? null }
+    return { deliveries, readings: this.#counters.totals.pending, bytes, oldestMs: this.#room.oldestMs() }
   }
 
   /** Looks at disk and clock, now and from then on once a second. */

@@ -81,8 +81,13 @@ export class Room {
     for (const listener of this.#listeners) listener(this.#full)
   }
 
-  /** The oldest group that is not settled. */
-  oldest (): { readonly first: number, readonly receivedAt: number } | null {
+  /** How long the oldest group that is not settled has waited; null when there is none. */
+  oldestMs (): number | null {
+    const oldest = this.#findOldest()
+    return oldest === null ? null : this.#age.oldestMs(oldest.first, oldest.receivedAt)
+  }
+
+  #findOldest (): { readonly first: number, readonly receivedAt: number } | null {
     const { store } = this.#parts
     store.refresh()
     const first = store.firstGroup()
@@ -95,8 +100,7 @@ export class Room {
   async #measure (next: number): Promise<void> {
     const { store, dir, log } = this.#parts
     this.#age.observe(next)
-    const oldest = this.oldest()
-    this.#levels = { ...this.#levels, reusableBytes: store.reusableBytes(), ageMs: oldest === null ? 0 : this.#age.oldestMs(oldest.first, oldest.receivedAt) }
+    this.#levels = { ...this.#levels, reusableBytes: store.reusableBytes(), ageMs: this.oldestMs() ?? 0 }
     try {
       const { bavail, bsize } = await statfs(dir)
       this.#levels.freeBytes = bavail * bsize

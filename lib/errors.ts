@@ -304,6 +304,11 @@ export const catalogue = {
     retriable: false,
     operator: 'An older isobar may have received it; otherwise this is a bug: report it with the dead letter.'
   },
+  ISO_CLOCK_IMPLAUSIBLE: {
+    message: "the machine's clock is earlier than isobar itself",
+    retriable: true,
+    operator: 'Set the clock, or wait until it is synchronised (NTP). Readings are taken in and acknowledged meanwhile, and none becomes a dead letter for its time.'
+  },
   ISO_DATABASE_UNREACHABLE: {
     message: 'the database cannot be reached',
     retriable: true,

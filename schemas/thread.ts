@@ -109,6 +109,8 @@ export interface BridgeCounters {
   batchesAge: number
   batchesClose: number
   inserts: number
+  /** How often the rows of an insert were halved, because the database could not take so many in time or for lack of memory. */
+  insertsHalved: number
   /** Statements sent again because the database could not do them. */
   retries: number
   lookUps: number
@@ -142,6 +144,7 @@ export function noBridgeCounters (): BridgeCounters {
     batchesAge: 0,
     batchesClose: 0,
     inserts: 0,
+    insertsHalved: 0,
     retries: 0,
     lookUps: 0,
     rowsDropped: 0,

@@ -15,7 +15,6 @@ export interface MetricsParts extends AccessMetricsParts {
   readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
   readonly stored: { readonly forgotten: number }
   readonly ready: () => boolean
-  readonly now: () => number
 }
 
 /** `/metrics` in Prometheus' text format. Sums only: the figures of each device are in the table `books`. */
@@ -66,7 +65,7 @@ function gatewayMetrics (define: Define, { inbox, ready }: MetricsParts): void {
   define.gauge('isobar_gateway_ready', '1 when /readyz answers 200.', () => Number(ready()))
 }
 
-function inboxMetrics (define: Define, { inbox, now }: MetricsParts): void {
+function inboxMetrics (define: Define, { inbox }: MetricsParts): void {
   define.counter('isobar_inbox_received_readings_total', 'Readings taken in. Equals stored + duplicate + dead + pending; exact over restarts.', () => inbox.totals().received)
   define.counters('isobar_inbox_settled_readings_total', 'Readings that have their end: stored, duplicate or dead; exact over restarts.', 'fate', () => {
     const { stored, duplicate, dead } = inbox.totals()
@@ -75,7 +74,7 @@ function inboxMetrics (define: Define, { inbox, now }: MetricsParts): void {
   define.gauge('isobar_inbox_pending_readings', 'Readings taken in that have no end yet.', () => inbox.totals().pending)
   define.gauge('isobar_inbox_backlog_deliveries', 'Deliveries that are not settled.', () => inbox.backlog().deliveries)
   define.gauge('isobar_inbox_backlog_bytes', 'Bytes of the groups that hold them; ISOBAR_INBOX_MAX_BYTES is the limit.', () => inbox.backlog().bytes)
-  define.gauge('isobar_inbox_oldest_age_seconds', 'Age of the oldest delivery that is not settled.', () => ageS(inbox.backlog().oldestAt, now()))
+  define.gauge('isobar_inbox_oldest_age_seconds', 'Age of the oldest delivery that is not settled.', () => (inbox.backlog().oldestMs ?? 0) / 1000)
   define.gauge('isobar_inbox_full', '1 while nothing is taken in, and acknowledgements wait.', () => Number(inbox.full !== null))
   define.counter('isobar_inbox_commits_total', 'Transactions brought to disk.', () => inbox.stats().commits)
   define.counter('isobar_inbox_failed_commits_total', 'Transactions that the disk did not take; they are tried again.', () => inbox.stats().commitFailures)
@@ -129,6 +128,7 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
     return { rows: batchesRows, bytes: batchesBytes, age: batchesAge, close: batchesClose }
   })
   define.counter('isobar_bridge_inserts_total', 'Insert statements sent.', () => counters().inserts)
+  define.counter('isobar_bridge_halved_inserts_total', 'How often the rows of an insert were halved, as the database could not take so many in time or for lack of memory.', () => counters().insertsHalved)
   define.counter('isobar_bridge_retries_total', 'Statements sent again because the database could not do them.', () => counters().retries)
   define.counter('isobar_bridge_lookups_total', 'Look-ups of keys after an insert wrote fewer rows than it had.', () => counters().lookUps)
   define.counter('isobar_bridge_dropped_rows_total', 'Rows that the database dropped in silence; each time counts.', () => counters().rowsDropped)
@@ -144,8 +144,4 @@ function storedMetrics (define: Define, { bridge, stored }: MetricsParts): void 
     return { devices, boots, intervals, series }
   })
   define.counter('isobar_broker_forgotten_stored_total', 'Devices whose topic `stored` was cleared, or not published, beyond ISOBAR_MAX_TRACKED_DEVICES.', () => stored.forgotten)
-}
-
-function ageS (at: number | null, now: number): number {
-  return at === null ? 0 : Math.max(0, now - at) / 1000
 }

@@ -15,7 +15,7 @@ function inbox (over: Partial<StatusParts['inbox']> = {}): StatusParts['inbox'] 
     gatewayId: 'lab-0a1b2c3d',
     full: null,
     totals: () => ({ received: 100, stored: 80, duplicate: 5, dead: 5, pending: 10 }),
-    backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestAt: at - 200 }),
+    backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestMs: 200 }),
     ...over
   }
 }
@@ -51,15 +51,16 @@ t.test('a gateway is ready unless everything waits for something', async t => {
   t.equal(ready({ bridge: held }), false)
   t.equal(ready({ bridge: null }), false)
   t.equal(ready({ inbox: full }), false)
+  t.equal(ready({ bridge: bridge({ state: 'held', cause: { code: 'ISO_CLOCK_IMPLAUSIBLE', message: 'it says 1970' } }) }), false)
 })
 
 t.test('a backlog says when it will be gone, from the rate at which it shrinks', async t => {
-  const backlog = (received: number, settled: number, oldestAt: number | null): unknown => statusOf(parts({
-    inbox: inbox({ backlog: () => ({ deliveries: 1000, readings: 1000, bytes: 90_000, oldestAt }) }),
+  const backlog = (received: number, settled: number, oldestMs: number | null): unknown => statusOf(parts({
+    inbox: inbox({ backlog: () => ({ deliveries: 1000, readings: 1000, bytes: 90_000, oldestMs }) }),
     perSecond: { received, stored: settled, settled }
   })).backlog
-  t.match(backlog(10, 110, at - 60_000), { oldestS: 60, etaS: 10 })
-  t.match(backlog(10, 10, at - 60_000), { oldestS: 60, etaS: null }, 'it does not shrink')
-  t.match(backlog(10, 10, at - 1_000), { oldestS: 1, etaS: 0 }, 'what is on its way is no backlog')
+  t.match(backlog(10, 110, 60_000), { oldestS: 60, etaS: 10 })
+  t.match(backlog(10, 10, 60_000), { oldestS: 60, etaS: null }, 'it does not shrink')
+  t.match(backlog(10, 10, 1_000), { oldestS: 1, etaS: 0 }, 'what is on its way is no backlog')
   t.match(backlog(10, 10, null), { oldestS: null, etaS: 0 })
 })

@@ -6,6 +6,7 @@ import { postgres } from '../../bridge/dialect/postgres.ts'
 import { type OpenRow } from '../../bridge/enrich.ts'
 import { type Fate } from '../../bridge/fate.ts'
 import { Hold } from '../../bridge/hold.ts'
+import { InsertSize } from '../../bridge/insert-size.ts'
 import { Proof } from '../../bridge/proof.ts'
 import { createReadings, type Readings } from '../../bridge/readings.ts'
 import { RowTruth } from '../../bridge/row-truth.ts'
@@ -26,7 +27,8 @@ export interface TestTruth {
   readonly proxy: FaultyDatabase
   readonly hold: Hold
   readonly stop: AbortController
-  readonly counters: { inserts: number, lookUps: number, rowsDropped: number, retries: number }
+  readonly counters: { inserts: number, lookUps: number, rowsDropped: number, retries: number, insertsHalved: number }
+  readonly size: InsertSize
   /** Sends rows as the bridge does: once as they come, and then, `rounds` times at most, those apart that have no end yet. The last fate of each. */
   find (rows: readonly OpenRow[], rounds?: number): Promise<Fate[]>
   /** The kinds of what `find` resolves with. */
@@ -50,11 +52,12 @@ export async function openTestTruth (t: Test, url: string, { dialectOf, room = (
   t.teardown(() => faulty.close())
   const { dialect } = faulty
   const stop = new AbortController()
-  const counters = { inserts: 0, lookUps: 0, rowsDropped: 0, retries: 0 }
+  const counters = { inserts: 0, lookUps: 0, rowsDropped: 0, retries: 0, insertsHalved: 0 }
   const hold = new Hold({ dialect, clock: realClock, log, stop: stop.signal, counters })
   const readings = createReadings(faulty)
   const proof = new Proof({ readings, dialect, clock: realClock, room })
-  const truth = new RowTruth({ readings, dialect, hold, proof, clock: realClock, counters })
+  const size = new InsertSize(5_000, counters)
+  const truth = new RowTruth({ readings, dialect, hold, proof, size, clock: realClock, counters })
 
   async function find (rows: readonly OpenRow[], rounds = 4): Promise<Fate[]> {
     const fates = new Map<OpenRow, Fate>()
@@ -77,6 +80,7 @@ export async function openTestTruth (t: Test, url: string, { dialectOf, room = (
     database,
     proxy,
     hold,
+    size,
     stop,
     counters,
     find,

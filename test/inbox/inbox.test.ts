@@ -114,7 +114,7 @@ t.test('numbers only grow, also over a restart when everything is settled', asyn
   const first = await openTestInbox(t, { dir })
   await Promise.all([append(first), append(first)])
   await first.settle([1, 2].map(number => settledAs('stored', { number, deviceId: 'dev-1' as DeviceId, readings: 1 })))
-  t.same(first.backlog(), { deliveries: 0, readings: 0, bytes: 0, oldestAt: null })
+  t.same(first.backlog(), { deliveries: 0, readings: 0, bytes: 0, oldestMs: null })
   await first.close()
   const second = await openTestInbox(t, { dir })
   await append(second)

@@ -19,24 +19,26 @@ async function open (t: Test, routes: Routes): Promise<string> {
   return server.url
 }
 
+const backlog = { deliveries: 10, readings: 10, bytes: 900, oldestS: 60, etaS: 4 }
+
 t.test('/healthz answers as long as the process does', async t => {
-  const response = await fetch(`${await open(t, healthRoutes(() => [{ name: 'bridge-down', detail: '' }]))}/healthz`)
+  const response = await fetch(`${await open(t, healthRoutes(() => [{ name: 'bridge-down', detail: '' }], () => backlog))}/healthz`)
   t.equal(response.status, 200)
   t.same(await response.json(), { healthy: true })
 })
 
 t.test('/readyz names every cause, and is 503 when one keeps everything waiting', async t => {
   let causes: Cause[] = []
-  const url = `${await open(t, healthRoutes(() => causes))}/readyz`
+  const url = `${await open(t, healthRoutes(() => causes, () => backlog))}/readyz`
   const ask = async (): Promise<unknown> => {
     const response = await fetch(url)
     return { status: response.status, ...await response.json() as object }
   }
-  t.same(await ask(), { status: 200, ready: true, causes: [] })
+  t.same(await ask(), { status: 200, ready: true, causes: [], backlog })
   causes = [{ name: 'rows-held', detail: 'one partition is closed' }]
-  t.same(await ask(), { status: 200, ready: true, causes })
+  t.same(await ask(), { status: 200, ready: true, causes, backlog })
   causes = [{ name: 'inbox-full', detail: 'bytes' }, { name: 'database-held', detail: 'read-only' }]
-  t.same(await ask(), { status: 503, ready: false, causes })
+  t.same(await ask(), { status: 503, ready: false, causes, backlog })
 })
 
 t.test('/metrics has the sums of the parts under names of one grammar, and no label names a device', async t => {
@@ -45,7 +47,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       gatewayId: 'lab-0a1b2c3d',
       full: null,
       totals: () => ({ received: 100, stored: 80, duplicate: 5, dead: 5, pending: 10 }),
-      backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestAt: 1_000 }),
+      backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestMs: 2_500 }),
       stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
     },
     broker: () => ({ ...createStats(), acknowledged: 42 }),
@@ -54,8 +56,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     access: { stats: { accepted: 8, refused: { password: 4, busy: 0, identity: 0, will: 0 }, queued: 0, dropped: 0, delayed: 2 } },
     reload: { stats: { taken: 1, failed: 1 }, fault: 'acl:3: x' },
     stored: { forgotten: 3 },
-    ready: () => false,
-    now: () => 3_500
+    ready: () => false
   }
   const url = `${await open(t, metricsRoutes(parts))}/metrics`
   for (const look of ['first', 'second']) {
