@@ -3,6 +3,7 @@ import { realClock } from '../lib/clock.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { withDatabase } from './database.ts'
+import { addCommand, switchCommands } from './devices-access.ts'
 import { importCommand } from './devices-import.ts'
 import { commandCommand, configureCommand } from './devices-request.ts'
 import { formatOf, printLines, printTable, withFormatOptions, type FormatOptions } from './output.ts'
@@ -11,16 +12,19 @@ import { listDevices, listedColumns, storePlacements } from './placement-store.t
 
 /** `isobar devices`: lists devices and says where they hang. */
 export function devicesCommand (): Command {
-  return new Command('devices')
+  const devices = new Command('devices')
     .summary('list devices, say where they hang, set and command them')
     .helpCommand(false)
     .description('List the devices, say where they hang (a placement holds for readings from its time on), and set or command those that run isobar device.')
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(setCommand())
     .addCommand(importCommand())
+    .addCommand(addCommand())
     .addCommand(configureCommand())
     .addCommand(commandCommand())
     .addHelpText('after', help)
+  for (const command of switchCommands()) devices.addCommand(command)
+  return devices
 }
 
 const help = `
@@ -51,7 +55,7 @@ Examples:
 
 Exit codes: 0 done, 1 an error, 2 wrong usage.`)
     .action(async (options: FormatOptions, { args }: Command) => {
-      if (args.length > 0) throw new IsobarError('ISO_CLI_USAGE', { detail: `unknown command "${args[0]}"; isobar devices has list, set and import` })
+      if (args.length > 0) throw new IsobarError('ISO_CLI_USAGE', { detail: `unknown command "${args[0]}"; isobar devices --help lists what there is` })
       const rows = await withDatabase(loadSettings(), async database => await listDevices(database, realClock.now()))
       await printTable({ columns: listedColumns, rows: rows.map(row => listedColumns.map(column => row[column])) }, formatOf(options))
       const unplaced = rows.filter(({ site, room, altitude_m: altitudeM }) => site === null && room === null && altitudeM === null).length

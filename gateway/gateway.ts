@@ -137,7 +137,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
       traceRoutes(bridge),
       deviceRequestsRoutes(requests),
       rejectionsRoutes(rejections),
-      accessRoutes(reload),
+      accessRoutes({ reload, topics, clear: async topic => await broker.publish(topic, '', { qos: 0, retain: true }) }),
       statusRoutes(condition.status)
     ], log.child({ part: 'http' })))
 

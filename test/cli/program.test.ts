@@ -41,7 +41,7 @@ t.test('wrong usage ends with 2, says what was meant, and points to the help', a
     [['gatway'], /unknown command 'gatway'\n\(Did you mean gateway\?\)\nSee 'isobar --help'/],
     [['gateway', '--simlate', '3'], /unknown option '--simlate'\n\(Did you mean --simulate\?\)\nSee 'isobar gateway --help'/],
     [['gateway', '--simulate', 'three'], /argument 'three' is invalid.* whole number from 0 to 1000/],
-    [['devices', 'lst'], /unknown command "lst".*list, set and import/],
+    [['devices', 'lst'], /unknown command "lst".*isobar devices --help lists what there is/],
     [['devices', 'set'], /missing required argument 'id'/],
     [['devices', 'set', 'pi-attic'], /no place was given/],
     [['devices', 'set', 'pi-attic', '--altitude', 'high'], /altitude_m must be a number/],
