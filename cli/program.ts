@@ -10,6 +10,7 @@ import { deviceCommand } from './device.ts'
 import { devicesCommand } from './devices.ts'
 import { dlqCommand } from './dlq.ts'
 import { doctorCommand } from './doctor.ts'
+import { drillCommand } from './drill.ts'
 import { printable } from './escape.ts'
 import { gatewayCommand } from './gateway.ts'
 import { migrateCommand } from './migrate.ts'
@@ -35,7 +36,7 @@ export function createProgram (): Command {
     .addHelpText('after', help)
   const commands = [
     gatewayCommand(), deviceCommand(), simulateCommand(), bridgeCommand(), devicesCommand(), booksCommand(), traceCommand(), rejectionsCommand(), dlqCommand(), sqlCommand(), migrateCommand(), tailCommand(), publishCommand(), decodeCommand(),
-    passwdCommand(), accessCommand(), configCommand(), doctorCommand(), completionCommand()
+    passwdCommand(), accessCommand(), configCommand(), doctorCommand(), drillCommand(), completionCommand()
   ]
   for (const command of commands) program.addCommand(command)
   for (const command of withSubcommands(program)) tame(command)

@@ -174,6 +174,11 @@ export const catalogue = {
     retriable: true,
     operator: 'Ask /readyz of the gateway: while its inbox is full it acknowledges nothing. What was not acknowledged may be on its disk all the same; the same reading sent again is stored once.'
   },
+  ISO_CLI_DRILL: {
+    message: 'the drill did not end well',
+    retriable: true,
+    operator: 'Give it again. When a promise is broken again, that is a bug: please report it with what the drill has printed.'
+  },
   ISO_CLI_DOCTOR: {
     message: 'not everything is in order',
     retriable: false,

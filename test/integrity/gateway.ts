@@ -107,6 +107,8 @@ export class GatewayUnderTest {
   }
 
   async #get (path: string): Promise<unknown> {
-    return await (await fetch(`${this.httpUrl}${path}`)).json()
+    const response = await fetch(`${this.httpUrl}${path}`)
+    if (!response.ok) throw new Error(`${path} of ${this.httpUrl} answers ${response.status}: ${(await response.text()).slice(0, 200)}`)
+    return await response.json()
   }
 }

@@ -50,13 +50,15 @@ for (const name of left) say(`left out: ${name}: no small disk can be mounted he
 const sums = { rounds: 0, faults: 0, messages: 0, readings: 0, duplicates: 0, dead: 0, watched: 0, reconnects: 0 }
 const made = new Map<string, number>()
 let findings: readonly string[] = []
+let hasFailed = false
 try {
   while (findings.length === 0 && mayBegin()) await play(drawPlan(sums.rounds + 1))
 } catch (error) {
+  hasFailed = true
   findings = [`the suite itself failed: ${error instanceof Error ? error.stack : String(error)}`]
 }
 report()
-const wished = (findings.length > 0) === (values.break !== undefined)
+const wished = !hasFailed && (findings.length > 0) === (values.break !== undefined)
 await site.close({ keep: !wished })
 if (root !== packageRoot) await rm(root, { recursive: true, force: true })
 process.exit(wished ? 0 : 1)
@@ -77,6 +79,7 @@ function report (): void {
   say(`${sums.rounds} rounds in ${Math.round(elapsedS())} s: ${sums.faults} faults, ${sums.messages} messages, ${sums.readings} readings acknowledged, ${sums.duplicates} duplicate, ${sums.dead} dead, ${sums.reconnects} reconnects, ${sums.watched} messages at subscribers`)
   say(`faults: ${[...made].sort(([a], [b]) => a < b ? -1 : 1).map(([name, times]) => `${name} ${times}`).join(', ')}`)
   const found = findings.length > 0
+  if (hasFailed) return say('the suite itself has failed, and has found nothing')
   if (values.break !== undefined) say(found ? `${values.break} was found after ${Math.round(elapsedS())} s` : `${values.break} was NOT found`)
   else say(found ? `a promise is broken; the files are in ${site.dir}` : 'no promise is broken: 0 lost, 0 twice, 0 books off, 0 dead without a cause, 0 missed by subscribers')
 }
