@@ -22,9 +22,9 @@ export class Oracle {
   }
 
   /** Acknowledged readings that are not in the table, and readings that are there twice (whatever their time). */
-  async verdict (database: Client): Promise<{ missing: string[], doubled: string[] }> {
+  async verdict (database: Client, table = 'readings'): Promise<{ missing: string[], doubled: string[] }> {
     const { rows } = await database.query<{ key: string, times: number }>(
-      "SELECT device_id || '/' || boot || '/' || seq AS key, count(*)::integer AS times FROM readings GROUP BY device_id, boot, seq")
+      `SELECT device_id || '/' || boot::text || '/' || seq::text AS key, count(*)::integer AS times FROM ${table} GROUP BY device_id, boot, seq`)
     const stored = new Set(rows.map(row => row.key))
     return {
       missing: [...this.#acked].filter(key => !stored.has(key)).slice(0, 20),
