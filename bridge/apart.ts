@@ -53,6 +53,8 @@ export class Apart {
   readonly #told = new Set<ErrorCode>()
   /** The delivery that is tried, as long as it has no end. */
   #scout: number | null = null
+  /** It travels in a batch of its own: an inquiry into many rows that are refused may end before it comes to the last one. */
+  #alone: Array<Batch<Placed>> = []
   #scoutAtMs = 0
   #wake = new AbortController()
 
@@ -108,7 +110,9 @@ export class Apart {
     const rows = openRowsOf(item)
     this.#queued.set(item.delivery.number, rows)
     this.#queuedRows += rows
-    this.#batcher.add(item, rows, item.delivery.payload.length)
+    const bytes = item.delivery.payload.length
+    if (item.delivery.number === this.#scout) this.#alone.push({ items: [item], rows, bytes, trigger: 'close' })
+    else this.#batcher.add(item, rows, bytes)
     this.#wake.abort()
   }
 
@@ -217,11 +221,12 @@ export class Apart {
     while (!stop.aborted) {
       this.#wake = new AbortController()
       for (const item of aside.due()) this.add(item)
-      await send(this.#batcher.due())
+      await send([...this.#alone.splice(0), ...this.#batcher.due()])
       await this.#sleep(Math.min(this.#batcher.untilDueMs(), aside.untilDueMs(), longestSleepMs))
     }
     await places.idle()
-    for (let rest = this.#batcher.rest(); rest.length > 0; rest = this.#batcher.rest()) {
+    const takeRest = (): ReadonlyArray<Batch<Placed>> => [...this.#alone.splice(0), ...this.#batcher.rest()]
+    for (let rest = takeRest(); rest.length > 0; rest = takeRest()) {
       await send(rest)
       await places.idle()
     }

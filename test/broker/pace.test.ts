@@ -67,7 +67,7 @@ t.test('a slowed connection is not read on when its room is taken, and is not cl
 
 t.test('a reconnect brings no new room: what its old connection had not got acknowledged is forgotten there, and comes again', async t => {
   const clock = createTestClock()
-  const gateway = await openTestBroker(t, { clock, limits: { maxDeadLettersPerMinute: 5 } })
+  const gateway = await openTestBroker(t, { clock, limits: { maxDeadLettersPerMinute: 5, takeoverIntervalMs: 0 } })
   for (let n = 0; n < 4; n++) {
     const flooding = await gateway.connect({ clientId: 'flood' })
     flooding.send(...rubbish('flood', 20))
