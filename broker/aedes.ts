@@ -1,6 +1,6 @@
 import { type EventEmitter } from 'node:events'
 import { type Duplex } from 'node:stream'
-import { Aedes, type AedesOptions, type Client, type ConnectPacket } from 'aedes'
+import { Aedes, type AedesOptions, type AedesPublishPacket, type Client, type ConnectPacket } from 'aedes'
 import { type Logger } from '../lib/log.ts'
 import { type Connect } from './borders.ts'
 import { type Connection } from './connection.ts'
@@ -10,6 +10,8 @@ import { ownBytes, type InPublish } from './packet.ts'
 import { type OutboundLimits } from './outbound.ts'
 import { PublishQueue, type Done } from './publish-queue.ts'
 import { type Pass, type Sender } from './release.ts'
+import { Persistence } from './sessions/persistence.ts'
+import { type Sessions } from './sessions/sessions.ts'
 
 /** What Aedes asks. */
 export interface AedesHooks {
@@ -88,8 +90,6 @@ interface AedesInternals extends DeliveringAedes {
     addSubscriptions (client: Client, subscriptions: unknown): Promise<void>
     /** Subscriptions of QoS 1 and 2 that match, of sessions that are connected or not. */
     subscriptionsByTopic (topic: string): Promise<unknown[]>
-    incomingGetPacket (client: Client, packet: InPublish): Promise<unknown>
-    incomingStorePacket (client: Client, packet: InPublish): Promise<void>
   }
 }
 interface ClientInternals extends DeliveringClient {
@@ -103,11 +103,13 @@ interface ClientInternals extends DeliveringClient {
  * Cured here: messages lost to de-duplication (`PublishQueue`), and publishers that wait for slow subscribers (`mq.emit` calls back at once, and
  * nobody else counts what is under way: `concurrency` 0). What a subscriber does not read is limited by its connection.
  */
-export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLimits): Promise<CuredAedes> {
-  const aedes = await Aedes.createBroker(createOptions(hooks, limits.maxTopicLevels))
+export async function openAedes (hooks: AedesHooks, sessions: Sessions, log: Logger, limits: AedesLimits): Promise<CuredAedes> {
+  const persistence = new Persistence(sessions)
+  const aedes = await Aedes.createBroker({ ...createOptions(hooks, sessions, persistence, limits.maxTopicLevels), persistence } as AedesOptions)
   const internals = aedes as unknown as AedesInternals
-  const queue = cure(internals, hooks)
+  const queue = cure(internals, hooks, persistence)
   const deliveries = new Deliveries(internals, limits)
+  aedes.on('clientReady', client => persistence.ready(client, connectionOf(client), topic => hooks.forward(connectionOf(client), topic)))
   aedes.on('connackSent', (connack, client) => { if (connack.returnCode === 0) hooks.accepted(connectionOf(client)) })
   aedes.on('clientError', (client, err) => hooks.failed(connectionOf(client), err))
   aedes.on('connectionError', (client, err) => hooks.failed(connectionOf(client), err))
@@ -116,11 +118,13 @@ export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLi
   return {
     connect: connection => {
       const client = aedes.handle(connection as unknown as Duplex) as Client & ClientInternals
-      const publish = (packet: Publishable): void => {
+      const publish = (packet: Publishable, kept?: () => void): void => {
         packet[handedOn] = true
-        if (packet.refused !== true) queue.publish(packet, client, nothing)
+        if (packet.refused === true) kept?.()
+        else queue.publish(packet, client, kept === undefined ? nothing : () => persistence.published(packet, client, kept))
       }
       const outbound = deliveries.open(client, connection)
+      connection.on('close', () => persistence.gone(client))
       connection.emit('readable') // Aedes counts the packets under way from 1, and takes the first one only when it has come down to 0
       return {
         get closed () { return client.closed },
@@ -140,8 +144,9 @@ export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLi
           done()
         }),
         take: packet => hooks.publish(connection, packet, packet.qos === 0 ? () => publish(packet) : () => connection.acknowledge(packet.messageId!)),
+        keeps: packet => persistence.keeps(packet, client),
         publish,
-        isRepeat: async packet => await internals.persistence.incomingGetPacket(client, packet).then(() => true, () => false)
+        isRepeat: async packet => await persistence.incomingGetPacket(client, packet as Required<InPublish>).then(() => true, () => false)
       }
     },
     publish: (packet, done) => queue.publish(packet, null, done),
@@ -157,8 +162,10 @@ export async function openAedes (hooks: AedesHooks, log: Logger, limits: AedesLi
 }
 
 /** How Aedes is set up, and what it asks. */
-function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions {
+function createOptions (hooks: AedesHooks, sessions: Sessions, persistence: Persistence, maxTopicLevels: number): AedesOptions {
   const willTopics = new WeakMap<Client, string>()
+  // Aedes' types do not name that a retained message has no broker id.
+  const forwarded = (client: Client, packet: AedesPublishPacket): AedesPublishPacket | null => persistence.forward(client, packet as unknown as Parameters<Persistence['forward']>[1]) as typeof packet | null
   return {
     concurrency: 0,
     connectTimeout: neverMs,
@@ -174,6 +181,7 @@ function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions
       connectionOf(client).clientId = client.id
       const connect = { clientId: client.id, user: user ?? null, password: password ?? null, willTopic: willTopics.get(client) ?? null }
       hooks.login(connectionOf(client), connect).then(code => {
+        if (code === 0 && !client.clean && !sessions.mayOpen(client.id)) return connectionOf(client).close('sessions')
         if (code === 0 && isTaken(client) && !hooks.takeOver(connectionOf(client))) return // it is closed
         if (code === 0) done(null, true)
         else if (code !== null) done(refusal(code), false)
@@ -184,23 +192,25 @@ function createOptions (hooks: AedesHooks, maxTopicLevels: number): AedesOptions
       if (granted in subscription) return done(null, subscription)
       hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
     },
-    authorizeForward: (client, packet) => hooks.forward(connectionOf(client), packet.topic) ? packet : null
+    authorizeForward: (client, packet) => hooks.forward(connectionOf(client), packet.topic) ? forwarded(client, packet) : null
   }
 }
 
 /** Replaces what Aedes calls on itself. */
-function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishable, Client | null> {
+function cure (aedes: AedesInternals, hooks: AedesHooks, persistence: Persistence): PublishQueue<Publishable, Client | null> {
   const publish = aedes.publish.bind(aedes)
   const unheard = new Unheard(aedes)
   const queue = new PublishQueue<Publishable, Client | null>((packet, client, done) => {
-    if (!packet.retain && !aedes.mq.closed && unheard.has(packet.topic)) done()
-    else publish(packet, client, done)
+    if (!packet.retain && !aedes.mq.closed && unheard.has(packet.topic)) return done()
+    persistence.publishing(packet, client)
+    publish(packet, client, done)
   })
   aedes.publish = (packet, client, done = nothing) => {
     if (typeof client === 'function') return queue.publish(packet, null, client)
     if (packet[handedOn] === true) return done()
+    const isKept = packet.refused !== true && persistence.keeps(packet, client)
     if (packet.refused === true) done()
-    else queue.publish(packet, client, done)
+    else queue.publish(packet, client, isKept ? error => error == null ? persistence.published(packet, client, done) : done(error) : done)
     if (client !== null && packet.qos === 2) hooks.publishing(connectionOf(client), packet)
   }
   const emit = aedes.mq.emit.bind(aedes.mq)
@@ -209,8 +219,6 @@ function cure (aedes: AedesInternals, hooks: AedesHooks): PublishQueue<Publishab
     emit(packet, nothing)
     done()
   }
-  const store = aedes.persistence.incomingStorePacket.bind(aedes.persistence)
-  aedes.persistence.incomingStorePacket = async (client, packet) => await store(client, { ...packet, payload: noBytes }) // only its id is asked for
   const subscribe = aedes.subscribe.bind(aedes)
   aedes.subscribe = (filter, deliver, done) => {
     unheard.forget()
@@ -283,7 +291,5 @@ function refusal (returnCode: number): Error & { returnCode: number } {
 function connectionOf (client: Client): Connection {
   return client.conn as unknown as Connection
 }
-
-const noBytes = Buffer.alloc(0)
 
 function nothing (): void {}

@@ -1,4 +1,5 @@
 import { type Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { every, type Clock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Settings } from '../schemas/settings.ts'
@@ -21,12 +22,16 @@ import { ReleaseQueue, type Sender } from './release.ts'
 import { type Rule } from './rules.ts'
 import { createStats, type BrokerStats } from './stats.ts'
 import { answerSubscribe } from './subscribing.ts'
+import { createSessions } from './sessions/open.ts'
+import { type Sessions } from './sessions/sessions.ts'
 import { StoredTopic } from './stored.ts'
 import { Takeovers } from './takeovers.ts'
 import { TurnEnd } from './turn-end.ts'
 
 /** How exactly keep alive and deadlines are kept. */
 const sweepMs = 250
+/** How often sessions are looked at whether they have expired. */
+const expiryMs = 60_000
 /** How often `<device>/last` is rendered for those who listen. */
 const renderMs = 1000
 /** How long `close` waits for what is on its way to disk, and how often it looks. */
@@ -41,6 +46,8 @@ export interface BrokerParts {
   readonly stored?: StoredTopic
   /** Who comes in, and what each may do. */
   readonly access: Access
+  /** Sessions and retained messages; those that end with the process when none are given. */
+  readonly sessions?: Sessions
   /** Where refusals are kept. */
   readonly rejections?: Rejections
   readonly clock: Clock
@@ -81,13 +88,14 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
   const { refuse } = rejections
   const borders = new Borders({ access, topics, stats, refuse })
+  const sessions = parts.sessions ?? createSessions({ limits, clock, log, refuse })
   const turn = new TurnEnd()
   const door = new Door({ limits, clock, stats, refuse })
   const takeovers = new Takeovers(limits.takeoverIntervalMs, clock)
   const connections = new Set<Connection>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
   const hooks = createHooks({ admission, borders, interest, mirror, stored, stats, limits, takeovers, log, orphans })
-  const aedes = await openAedes(hooks, log, limits)
+  const aedes = await openAedes(hooks, sessions, log, limits)
   const stop = new AbortController()
   const sweeping = every(sweepMs, clock, stop.signal, () => {
     pace.sweep()
@@ -95,6 +103,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     takeovers.sweep()
     for (const connection of connections) connection.sweep(clock.monotonicMs())
   })
+  const expiring = every(expiryMs, clock, stop.signal, () => sessions.sweep())
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
   inbox.onFullChanged(() => { for (const connection of connections) connection.wake() })
   stored.open({ topics, interest, publish: async (topic, payload) => await show(topic, payload, 1, true) })
@@ -118,7 +127,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
       stop.abort()
       await aedes.close()
       await Promise.all([...connections].map(async connection => await ended(connection)))
-      await Promise.all([sweeping, rendering])
+      await Promise.all([sweeping, expiring, rendering])
     }
   }
 
@@ -162,6 +171,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   /** Resolves when nothing waits for its release, or when waiting is of no use. */
   async function released (): Promise<void> {
     const endMs = clock.monotonicMs() + drainMs
+    await nextTurn() // what is being published is through then, but for what waits for the disk
     while (stats.held > 0 && inbox.full === null && clock.monotonicMs() < endMs) await clock.sleep(drainStepMs)
   }
 }
@@ -230,9 +240,9 @@ function refusedFilter (filter: string, { maxTopicBytes, maxTopicLevels }: Setti
   return filter.split('/').length > maxTopicLevels ? 'filterLevels' : null
 }
 
-const nobody: Sender = { closed: true, clean: true, publish: () => {}, isRepeat: async () => false }
+const nobody: Sender = { closed: true, clean: true, keeps: () => false, publish: () => {}, isRepeat: async () => false }
 
 function ownPacket (topic: string, payload: string | Uint8Array, qos: 0 | 1 | 2, retain: boolean): InPublish {
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-  return { cmd: 'publish', topic, payload: bytes, qos, retain }
+  return { cmd: 'publish', topic, payload: bytes, qos, retain, fleeting: true }
 }

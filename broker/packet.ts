@@ -7,6 +7,8 @@ export interface InPublish {
   readonly qos: 0 | 1 | 2
   readonly retain: boolean
   readonly dup?: boolean
+  /** Retained only as long as the process lives: it is made anew after a start. */
+  readonly fleeting?: true
   /** Of QoS 1 and 2; absent in a will. */
   readonly messageId?: number | undefined
   /** Bytes behind the fixed header; absent in a will. */

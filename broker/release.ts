@@ -11,8 +11,13 @@ export interface Sender {
   readonly closed: boolean
   /** Clean session: nothing of it outlives the connection. */
   readonly clean: boolean
-  /** Hands a packet to subscribers and retained messages; when Aedes itself comes to publish that object, nothing happens. */
-  publish (packet: InPublish): void
+  /** Whether a packet leaves something behind that outlives the process: as a retained message, or in the queue of a session. */
+  keeps (packet: InPublish): boolean
+  /**
+   * Hands a packet to subscribers and retained messages; when Aedes itself comes to publish that object, nothing happens.
+   * `kept` is called when what it leaves behind is on disk.
+   */
+  publish (packet: InPublish, kept?: () => void): void
   /** [MQTT-4.3.3-2] Whether the id of a QoS 2 packet is known: it is answered then, and not published again. */
   isRepeat (packet: InPublish): Promise<boolean>
 }
@@ -36,6 +41,8 @@ export interface Waiting {
   ready: boolean
   /** It was not journaled: it leaves the queue and is neither acknowledged nor published. */
   forgotten: boolean
+  /** It is published, and what it leaves behind is on disk. */
+  kept: boolean
 }
 
 /**
@@ -46,6 +53,8 @@ export interface Waiting {
 export class ReleaseQueue {
   readonly #parts: ReleaseParts
   readonly #waiting = new Fifo<Waiting>()
+  /** Published, and waiting for the disk or for one that does: they are acknowledged in this order. */
+  readonly #published = new Fifo<Waiting>()
   #bytes = 0
   /** QoS 0 PUBLISHes that have been released and are not on disk yet. */
   #unpromised = 0
@@ -57,13 +66,13 @@ export class ReleaseQueue {
     this.#parts = parts
   }
 
-  get size (): number { return this.#waiting.length }
+  get size (): number { return this.#waiting.length + this.#published.length }
 
   /** Writes into `room` what may come in now. A QoS 0 PUBLISH waits for nothing, but while the journal has room no more is read than it can write. */
   measure (room: Room): void {
     const { limits, isFull } = this.#parts
     const counted = isFull() ? 0 : 1
-    const publishes = this.#waiting.length + counted * this.#unpromised
+    const publishes = this.size + counted * this.#unpromised
     room.publishes = limits.maxInflightIn - publishes
     room.bytes = limits.maxInflightInBytes - this.#bytes - counted * this.#unpromisedBytes
     room.idle = publishes === 0
@@ -83,13 +92,13 @@ export class ReleaseQueue {
 
   /** Adds a PUBLISH that may leave at once, when those before it have. */
   pass (packet: InPublish, pass: Pass): void {
-    if (packet.qos === 0 && this.#waiting.length === 0) pass()
+    if (packet.qos === 0 && this.#waiting.length === 0) pass() // it has no acknowledgement
     else this.ready(this.hold(packet, pass))
   }
 
   /** Adds a PUBLISH that waits for `ready`. */
   hold (packet: InPublish, pass: Pass): Waiting {
-    const waiting = { packet, pass, bytes: wireBytes(packet), ready: false, forgotten: false }
+    const waiting = { packet, pass, bytes: wireBytes(packet), ready: false, forgotten: false, kept: false }
     this.#waiting.push(waiting)
     this.#bytes += waiting.bytes
     this.#parts.stats.held++
@@ -131,23 +140,41 @@ export class ReleaseQueue {
   #release (waiting: Waiting): void {
     if (waiting.forgotten) return this.#end(waiting)
     const { packet, pass } = waiting
-    const { stats } = this.#parts
     const sender = this.#parts.sender()
     if (isWill(packet) || packet.qos === 0) {
       pass()
       this.#end(waiting)
     } else if (packet.qos === 1) {
-      if (!sender.closed) {
-        stats.acknowledged++
-        pass()
-      }
-      sender.publish(packet)
-      this.#end(waiting)
+      this.#publish(waiting, sender)
     } else {
       const exchange = { waiting, passed: false }
       this.#exchange = exchange
       void sender.isRepeat(packet).then(repeat => this.#exchanged(exchange, repeat))
     }
+  }
+
+  /** QoS 1: acknowledged at once, or when what it leaves behind is on disk. */
+  #publish (waiting: Waiting, sender: Sender): void {
+    const { packet } = waiting
+    this.#waiting.take()
+    if (this.#published.length === 0 && !sender.keeps(packet)) {
+      this.#acknowledge(waiting)
+      sender.publish(packet)
+      return
+    }
+    this.#published.push(waiting)
+    sender.publish(packet, () => {
+      waiting.kept = true
+      while (this.#published.first?.kept === true) this.#acknowledge(this.#published.take()!)
+    })
+  }
+
+  #acknowledge (waiting: Waiting): void {
+    if (!this.#parts.sender().closed) {
+      this.#parts.stats.acknowledged++
+      waiting.pass()
+    }
+    this.#uncount(waiting)
   }
 
   /** [MQTT-4.3.3-2] Of a new packet Aedes keeps the id, then publishes it; a repeat it only answers. */
@@ -166,9 +193,13 @@ export class ReleaseQueue {
   }
 
   #end (waiting: Waiting): void {
-    const { stats, wake } = this.#parts
     this.#exchange = null
     this.#waiting.take()
+    this.#uncount(waiting)
+  }
+
+  #uncount (waiting: Waiting): void {
+    const { stats, wake } = this.#parts
     this.#bytes -= waiting.bytes
     stats.held--
     stats.heldBytes -= waiting.bytes

@@ -5,6 +5,7 @@ import { Access } from '../broker/access/access.ts'
 import { openBroker } from '../broker/broker.ts'
 import { letsSomebodyIn, listen } from '../broker/listeners.ts'
 import { Rejections } from '../broker/rejection.ts'
+import { openSessions } from '../broker/sessions/open.ts'
 import { StoredTopic } from '../broker/stored.ts'
 import { openInbox } from '../inbox/inbox.ts'
 import { type Clock } from '../lib/clock.ts'
@@ -106,7 +107,8 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const read = await readAccessRules(settings.access)
     tellRules(read, log.child({ part: 'access' }))
     const access = new Access({ rules: read.rules, topics, token: settings.http.token, limits: authLimits(settings), clock })
-    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, access, stored, rejections, clock, log: log.child({ part: 'broker' }) }))
+    const { sessions, disk } = closers.add(await openSessions(join(resolve(settings.data.dir), 'sessions'), { limits: settings.limits, clock, log: log.child({ part: 'broker' }), refuse: rejections.refuse }))
+    const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, access, stored, sessions, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
 
     const requests = new DeviceRequests({ broker, topics, clock })
@@ -131,7 +133,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes, () => condition.status().backlog),
-      metricsRoutes({ inbox, broker: broker.stats, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady }),
+      metricsRoutes({ inbox, broker: broker.stats, sessions, disk, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),

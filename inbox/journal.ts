@@ -4,10 +4,11 @@ import { type Counters, type Incoming, type Settled } from '../schemas/delivery.
 import { GroupWriter } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { DeviceCounters, type Totals } from './counters.ts'
+import { CommitError } from './environment.ts'
 import { type InboxFull } from './full.ts'
 import { type Backlog, type Inbox, type InboxStats } from './inbox.ts'
 import { Room, type RoomParts } from './room.ts'
-import { CommitError, type Summary } from './store.ts'
+import { type Summary } from './store.ts'
 import { prepare, type Transaction } from './transaction.ts'
 
 const watchIntervalMs = 1000

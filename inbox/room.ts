@@ -3,9 +3,10 @@ import { type Clock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { receivedAtOf } from '../schemas/delivery-bytes.ts'
 import { DeliveryAge } from './age.ts'
+import { type CommitError } from './environment.ts'
 import { DiskFault } from './fault.ts'
 import { fullOf, roomBytes, type FullLimits, type InboxFull } from './full.ts'
-import { type CommitError, type Store } from './store.ts'
+import { type Store } from './store.ts'
 
 const maxGroupBytes = 1_048_576
 const minGroupBytes = 65_536

@@ -1,8 +1,7 @@
-import { open, type Database, type RootDatabase } from 'lmdb'
-import { IsobarError, textOf } from '../lib/errors.ts'
+import { IsobarError } from '../lib/errors.ts'
 import { formatVersion } from '../schemas/delivery-bytes.ts'
 import { type DeviceId } from '../schemas/topics.ts'
-import { assertOpenable } from './data-file.ts'
+import { commit, exact, openEnvironment, statsOf, type Database, type RootDatabase, type TreeStats } from './environment.ts'
 
 /** A delivery group with the number of its first delivery. */
 export interface StoredGroup {
@@ -40,26 +39,9 @@ export interface Changes {
   readonly summary: Summary
 }
 
-/** A commit that was refused. `visible`: its changes can be read all the same, but are perhaps not on disk. */
-export class CommitError extends Error {
-  override readonly name = 'CommitError'
-  readonly visible: boolean
-
-  constructor (visible: boolean, cause: unknown) {
-    super(`${visible ? 'the disk failed to flush a commit; start the gateway again when the disk is in order' : 'the disk refused a commit'} (${textOf(cause)})`, { cause })
-    this.visible = visible
-  }
-}
-
-/**
- * Opens the lmdb environment of a folder. One thread opens it for writing, others read-only.
- * With `eventTurnBatching` a full disk ends the process whatever is caught, and so does a bare put (lmdb 3.5.6, measured). A folder whose name
- * has a dot in it would be taken for a file without `noSubdir`.
- * @throws IsobarError ISO_INBOX_DAMAGED or ISO_DATA_UNWRITABLE, or what lmdb throws when the folder cannot be used
- */
-export function openStore (dir: string, { readOnly }: { readonly readOnly: boolean }): Store {
-  assertOpenable(dir)
-  return new Store(open({ path: dir, noSubdir: false, encoding: 'binary', eventTurnBatching: false, readOnly }))
+/** @throws IsobarError ISO_INBOX_DAMAGED or ISO_DATA_UNWRITABLE, or what lmdb throws when the folder cannot be used */
+export function openStore (dir: string, options: { readonly readOnly: boolean }): Store {
+  return new Store(openEnvironment(dir, options))
 }
 
 /** The trees of the inbox. What another thread commits is seen after `refresh`. */
@@ -191,47 +173,19 @@ export class Store {
   }
 
   async #write (puts: () => void): Promise<void> {
-    const before = statsOf(this.#root).lastTxnId
-    const committed = this.#root.batch(puts)
-    const flushed = new Promise<unknown>((resolve, reject) => this.#root.flushed.then(resolve, reject)) // in this turn: it stands for the newest batch
     try {
-      await committed
+      await commit(this.#root, puts)
+      this.#failed = false
     } catch (error) {
       this.#failed = true
-      const cause: unknown = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason) // unhandled, it would end the process
-      throw new CommitError(statsOf(this.#root).lastTxnId > before, cause ?? error)
+      throw error
     }
-    await flushed
-    this.#failed = false
     this.refresh()
   }
 }
 
-/** What lmdb tells of a tree and, from the root, of the file. */
-interface TreeStats {
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
-  readonly overflowPages: number
-}
-interface FileStats extends TreeStats {
-  readonly root: TreeStats
-  readonly free: TreeStats
-  readonly pageSize: number
-  readonly lastPageNumber: number
-  readonly lastTxnId: number
-}
-
-function statsOf (database: { getStats (): object }): FileStats {
-  return database.getStats() as FileStats
-}
-
 function pagesOf (stats: TreeStats): number {
   return stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages
-}
-
-/** lmdb hands out values longer than 32 kB with a `length` of their own on them; a plain view has none of that. */
-function exact (value: Uint8Array): Uint8Array {
-  return new Uint8Array(value.buffer, value.byteOffset, value.length)
 }
 
 function formatBytes (version: number): Uint8Array {

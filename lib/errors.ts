@@ -89,6 +89,11 @@ export const catalogue = {
     retriable: false,
     operator: 'Check the disk. Keep the file named in the text for a rescue, move it away, and start again: the gateway begins an empty inbox under a new id.'
   },
+  ISO_SESSIONS_DAMAGED: {
+    message: 'the sessions and retained messages are not readable as what they were written',
+    retriable: false,
+    operator: 'Check the disk. Move the folder named in the text away and start again: the gateway begins without sessions and retained messages; readings are not concerned.'
+  },
   ISO_INBOX_CLOSED: {
     message: 'the inbox is closed',
     retriable: false,

@@ -11,7 +11,7 @@ const homeOf: Readonly<Record<string, string>> = {
   aedes: 'broker/aedes.ts',
   'cbor-x': 'schemas/telemetry.ts',
   'i2c-bus': 'device/i2c.ts',
-  lmdb: 'inbox/store.ts'
+  lmdb: 'inbox/environment.ts'
 }
 
 /** The sentences about one file that breaks the rules of CONTRIBUTING.md. */

@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { type DiskStats } from '../../broker/sessions/disk.ts'
+import { type SessionStats } from '../../broker/sessions/sessions.ts'
 import { type BrokerStats } from '../../broker/stats.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { version } from '../../lib/package.ts'
@@ -10,6 +12,8 @@ import { type Routes } from './server.ts'
 export interface MetricsParts extends AccessMetricsParts {
   readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
   readonly broker: () => BrokerStats
+  readonly sessions: { stats (): SessionStats }
+  readonly disk: { stats (): DiskStats }
   /** By rule. */
   readonly rejections: () => Readonly<Record<string, number>>
   readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
@@ -25,6 +29,7 @@ export function metricsRoutes (parts: MetricsParts): Routes {
   gatewayMetrics(define, parts)
   inboxMetrics(define, parts)
   brokerMetrics(define, parts.broker)
+  sessionMetrics(define, parts)
   define.counters('isobar_broker_rejections_total', 'What was refused, by rule: connections, logins, packets, filters, messages beyond a limit.', 'rule', parts.rejections)
   accessMetrics(define, parts)
   bridgeMetrics(define, parts.bridge)
@@ -103,6 +108,18 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.counter('isobar_broker_withheld_messages_total', 'Messages that the access rules kept from a subscriber.', () => stats().withheld)
   define.gauge('isobar_broker_last_devices', 'Devices whose newest reading is kept for the topic `last`.', () => stats().lastDevices)
   define.counter('isobar_broker_last_dropped_readings_total', 'Readings of devices beyond that limit.', () => stats().lastBeyondLimit)
+}
+
+function sessionMetrics (define: Define, { sessions, disk }: MetricsParts): void {
+  define.gauge('isobar_broker_kept_sessions', 'MQTT sessions that outlive their connections.', () => sessions.stats().sessions)
+  define.gauge('isobar_broker_queued_messages', 'Messages that wait for their clients, or for their acknowledgement.', () => sessions.stats().queuedMessages)
+  define.gauge('isobar_broker_queued_bytes', 'Bytes of these messages.', () => sessions.stats().queuedBytes)
+  define.counter('isobar_broker_dropped_messages_total', 'Messages that were dropped because too many waited for a client.', () => sessions.stats().dropped)
+  define.counter('isobar_broker_expired_sessions_total', 'Sessions that ended because their clients were away for ISOBAR_SESSION_EXPIRY.', () => sessions.stats().expired)
+  define.gauge('isobar_broker_retained_messages', 'Retained messages.', () => sessions.stats().retainedMessages)
+  define.gauge('isobar_broker_retained_bytes', 'Bytes of retained messages.', () => sessions.stats().retainedBytes)
+  define.counter('isobar_broker_session_commits_total', 'Transactions of sessions and retained messages brought to disk.', () => disk.stats().commits)
+  define.counter('isobar_broker_failed_session_commits_total', 'Those that the disk did not take; they are tried again.', () => disk.stats().commitFailures)
 }
 
 function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {

@@ -8,10 +8,16 @@ import { createStats } from '../../broker/stats.ts'
 function openQueue ({ maxInflightIn = 100, maxInflightInBytes = 64_000 } = {}) {
   const events: string[] = []
   const repeats = new Set<string>()
+  const kept = new Map<string, () => void>()
   const sender = {
     closed: false,
     clean: true,
-    publish: (packet: InPublish) => { events.push(`publish ${packet.topic}`) },
+    keeps: (packet: InPublish) => packet.retain,
+    publish: (packet: InPublish, onKept?: () => void) => {
+      events.push(`publish ${packet.topic}`)
+      if (packet.retain) kept.set(packet.topic, onKept!)
+      else onKept?.()
+    },
     isRepeat: async (packet: InPublish) => repeats.has(packet.topic)
   }
   const stats = createStats()
@@ -19,7 +25,7 @@ function openQueue ({ maxInflightIn = 100, maxInflightInBytes = 64_000 } = {}) {
   const queue = new ReleaseQueue({ limits: { maxInflightIn, maxInflightInBytes }, stats, sender: () => sender, isFull: () => state.full, wake: () => { events.push('wake') } })
   const take = (): string[] => events.splice(0).filter(event => event !== 'wake')
   const pass = (packet: InPublish) => () => { events.push(`pass ${packet.topic}`) }
-  return { queue, sender, stats, repeats, state, take, pass, events }
+  return { queue, sender, kept, stats, repeats, state, take, pass, events }
 }
 
 function publish (topic: string, qos: 0 | 1 | 2): InPublish {
@@ -134,4 +140,19 @@ t.test('room is what the limits leave', async t => {
   t.equal(events.filter(event => event === 'wake').length, 2)
   queue.measure(room)
   t.same(room, { publishes: 10, bytes: 1000, idle: true })
+})
+
+t.test('what leaves something behind is published in its turn, and acknowledged when that is on disk; none behind it is acknowledged before', async t => {
+  const { queue, kept, stats, pass, take } = openQueue()
+  const retained = (topic: string): InPublish => ({ ...publish(topic, 1), retain: true })
+  queue.pass(retained('a'), pass(retained('a')))
+  queue.pass(retained('b'), pass(retained('b')))
+  queue.pass(publish('c', 1), pass(publish('c', 1)))
+  t.same(take(), ['publish a', 'publish b', 'publish c'])
+  t.same([queue.size, stats.held, stats.acknowledged], [3, 3, 0])
+  kept.get('b')!()
+  t.same(take(), [])
+  kept.get('a')!()
+  t.same(take(), ['pass a', 'pass b', 'pass c'])
+  t.same([queue.size, stats.held, stats.heldBytes, stats.acknowledged], [0, 0, 0, 3])
 })

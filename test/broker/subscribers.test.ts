@@ -83,7 +83,7 @@ t.test('a frozen subscriber delays nobody, and is closed', async t => {
 })
 
 t.test('a session that has more waiting than a subscriber may have gets all of it, as fast as it reads', async t => {
-  const { broker, connect } = await openTestBroker(t, { limits: { maxInflightInBytes: 10_000_000 } })
+  const { broker, connect } = await openTestBroker(t, { limits: { maxInflightInBytes: 10_000_000, maxQueuedBytes: 20_000_000 } })
   const first = await connect({ clientId: 'sub', clean: false })
   await first.subscribe(['free', 1])
   await first.vanish()

@@ -58,6 +58,7 @@ export interface Received {
   readonly payload: Buffer
   readonly qos: number
   readonly retain: boolean
+  readonly dup: boolean
 }
 
 /** An MQTT client that is only a socket: it sends the bytes it is told to, and keeps the packets that come. */
@@ -216,7 +217,7 @@ function parse (bytes: Buffer): Received {
   const header = bytes[0]!
   const body = bytes.subarray(lengthOf(bytes).at)
   const type = types[header >> 4]
-  const none = { id: 0, codes: [], topic: '', payload: Buffer.alloc(0), qos: 0, retain: false }
+  const none = { id: 0, codes: [], topic: '', payload: Buffer.alloc(0), qos: 0, retain: false, dup: false }
   switch (type) {
     case undefined: throw new Error(`not a packet of a server: ${bytes.toString('hex')}`)
     case 'connack': return { ...none, type, codes: [...body] }
@@ -238,6 +239,7 @@ function parsePublish (header: number, body: Buffer): Received {
     topic: body.toString('utf8', 2, idAt),
     payload: Buffer.from(body.subarray(payloadAt)),
     qos,
-    retain: (header & 1) === 1
+    retain: (header & 1) === 1,
+    dup: (header & 8) === 8
   }
 }

@@ -52,6 +52,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     },
     broker: () => ({ ...createStats(), acknowledged: 42 }),
     rejections: () => ({ keepalive: 2, packetSize: 3 }),
+    sessions: { stats: () => ({ sessions: 4, queuedMessages: 3, queuedBytes: 300, retainedMessages: 2, retainedBytes: 200, expired: 1, dropped: 7, refusedRetained: 0 }) },
+    disk: { stats: () => ({ commits: 5, commitFailures: 0 }) },
     bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
     access: { stats: { accepted: 8, refused: { password: 4, busy: 0, identity: 0, will: 0 }, queued: 0, dropped: 0, delayed: 2 } },
     reload: { stats: { taken: 1, failed: 1 }, fault: 'acl:3: x' },
@@ -66,6 +68,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     const lines = text.split('\n')
     for (const line of [
       'isobar_inbox_received_readings_total 100',
+      'isobar_broker_kept_sessions 4',
+      'isobar_broker_dropped_messages_total 7',
       'isobar_broker_rejections_total{rule="keepalive"} 2',
       'isobar_inbox_settled_readings_total{fate="stored"} 80',
       'isobar_inbox_settled_readings_total{fate="duplicate"} 5',
