@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { unlink, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { editPasswordFile, entryIn, parsePasswordFile, type Edit } from '../broker/access/password-file.ts'
-import { deviceIterations, hashOf } from '../broker/access/password.ts'
+import type { Edit, entryIn } from '../broker/access/password-file.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { reloadedSchema } from '../schemas/access.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
@@ -36,6 +35,7 @@ Exit codes: 0 done, 1 an error, 2 wrong usage.`)
 async function add (id: DeviceId, { out = `${id}.password` }: { out?: string }): Promise<void> {
   const settings = loadSettings()
   const path = passwordFileOf(settings)
+  const { deviceIterations, hashOf } = await import('../broker/access/password.ts') // not a part of a device's installation
   const password = randomBytes(16).toString('base64url') // 128 bits
   const hash = await hashOf(password, deviceIterations)
   await writePassword(out, password)
@@ -90,6 +90,7 @@ Exit codes: 0 done, 1 an error, 2 wrong usage.`)
 }
 
 async function edit (path: string, id: DeviceId, change: (entry: Entry | null) => Edit): Promise<void> {
+  const { editPasswordFile, entryIn, parsePasswordFile } = await import('../broker/access/password-file.ts')
   await editSecretFile(path, text => {
     const edited = editPasswordFile(text, id, change(entryIn(text, id)))
     parsePasswordFile(path, edited) // the gateway would not take a file that is wrong elsewhere

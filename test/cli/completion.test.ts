@@ -25,7 +25,7 @@ const commands = program.createHelp().visibleCommands(program).map(command => co
 const followers: ReadonlyArray<readonly [words: readonly string[], followers: readonly string[]]> = [
   [[''], commands],
   [['dev'], ['device', 'devices']],
-  [['devices', ''], ['import', 'list', 'set']],
+  [['devices', ''], program.commands.find(command => command.name() === 'devices')!.commands.map(command => command.name())],
   [['devices', 'set', '--l'], ['--label', '--latitude', '--longitude']],
   [['config', 'ch'], ['check']],
   [['completion', ''], ['bash', 'fish', 'zsh']],

@@ -52,7 +52,7 @@ t.test('a gateway with simulated devices says what runs, can be asked from elsew
 
   await t.test('a device in a process of its own publishes to it, and its last reading is acknowledged before it ends', async t => {
     const device = startCli(t, ['device', '--simulate'], { env: { ISOBAR_DEVICE_ID: 'solo', ISOBAR_DEVICE_BROKER: mqttUrl, ISOBAR_DEVICE_INTERVAL: '50ms' } })
-    t.match(await device.until(/Ctrl-C stops it/), /device solo measures every 50 ms with a simulated BMP180/)
+    t.match(await device.until(/Ctrl-C stops it/), / solo measures every 50 ms with a simulated BMP180/)
     for (let stdout = ''; !stdout.includes('solo');) {
       ({ stdout } = await runCli(t, ['sql', "select device_id from devices where device_id = 'solo' and state = 'online'"], { env: elsewhere }))
     }
