@@ -6,8 +6,8 @@ export type SentRow = Readonly<Record<string, string | null>>
 
 /**
  * All that a client sends up to one Sync (or one simple Query): a statement with its parameters. `rows` are those of an
- * `INSERT … (columns) … unnest(…)`, of a call of a function `insert_<table> (column => $1::type[], …)`, or of a single-row `INSERT … VALUES`; empty for
- * every other statement.
+ * `INSERT … (columns) … unnest(…) AS u (names)`, by those names; of a call of a function `insert_<table> (column => $1::type[], …)`; or of a single-row
+ * `INSERT … VALUES`; empty for every other statement.
  */
 export interface Request {
   readonly frames: readonly Frame[]
@@ -15,6 +15,8 @@ export interface Request {
   readonly kind: 'bulk insert' | 'single insert' | 'other'
   readonly table: string
   readonly rows: readonly SentRow[]
+  /** So many of the first parameters are arrays with an element a row; those behind them are the same for all rows. */
+  readonly arrays: number
 }
 
 /** Puts frames together into requests; remembers the named statements of its connection. */
@@ -38,15 +40,16 @@ export class RequestReader {
 
 function describe (frames: readonly Frame[], textOf: (statement: string) => string): Request {
   const last = frames.at(-1)!
-  if (last.type === 'Q') return { frames, sql: last.bytes.toString('utf8', 5, last.bytes.length - 1), kind: 'other', table: '', rows: [] }
+  if (last.type === 'Q') return { frames, sql: last.bytes.toString('utf8', 5, last.bytes.length - 1), kind: 'other', table: '', rows: [], arrays: 0 }
   const bind = frames.find(frame => frame.type === 'B')
   const parse = frames.find(frame => frame.type === 'P')
   const sql = bind !== undefined ? textOf(readBind(bind.bytes).statement) : parse !== undefined ? readParse(parse.bytes).sql : ''
   const insert = readInsert(sql)
-  if (bind === undefined || insert === null) return { frames, sql, kind: 'other', table: '', rows: [] }
+  if (bind === undefined || insert === null) return { frames, sql, kind: 'other', table: '', rows: [], arrays: 0 }
   const { kind, table, columns } = insert
   const parameters = readBind(bind.bytes).parameters.map(value => value?.toString('utf8') ?? null)
-  return { frames, sql, kind, table, rows: kind === 'single insert' ? [rowOf(columns, parameters)] : bulkRows(columns, parameters) }
+  if (kind === 'single insert') return { frames, sql, kind, table, rows: [rowOf(columns, parameters)], arrays: 0 }
+  return { frames, sql, kind, table, rows: bulkRows(columns, parameters.slice(0, columns.length)), arrays: columns.length }
 }
 
 function readInsert (sql: string): Pick<Request, 'table'> & { readonly kind: 'bulk insert' | 'single insert', readonly columns: readonly string[] } | null {
@@ -54,10 +57,11 @@ function readInsert (sql: string): Pick<Request, 'table'> & { readonly kind: 'bu
   if (called !== undefined) return { kind: 'bulk insert', table: called, columns: named!.split(',').map(argument => argument.split('=>')[0]!.trim()) }
   const [, table, columns] = /^\s*INSERT\s+INTO\s+([\w."]+)\s*\(([^)]*)\)/i.exec(sql) ?? []
   if (table === undefined) return null
+  const [, unnested] = /\bunnest\s*\([^()]*\)\s*AS\s+\w+\s*\(([^)]*)\)/i.exec(sql) ?? [] // not all columns have to come from arrays, nor in their order
   return {
-    kind: /unnest\s*\(/i.test(sql) ? 'bulk insert' : 'single insert',
+    kind: unnested === undefined ? 'single insert' : 'bulk insert',
     table: table.split('.').at(-1)!.replaceAll('"', ''),
-    columns: columns!.split(',').map(name => name.trim().replaceAll('"', ''))
+    columns: (unnested ?? columns!).split(',').map(name => name.trim().replaceAll('"', ''))
   }
 }
 
@@ -76,7 +80,7 @@ export function withoutRows (request: Request, dropped: (row: SentRow) => boolea
   return Buffer.concat(request.frames.map(frame => {
     if (frame.type !== 'B') return frame.bytes
     const bind = readBind(frame.bytes)
-    const parameters = bind.parameters.map(value => value === null ? null : Buffer.from(joinArray(splitArray(value.toString('utf8')).filter((_, n) => keep[n]))))
+    const parameters = bind.parameters.map((value, n) => value === null || n >= request.arrays ? value : Buffer.from(joinArray(splitArray(value.toString('utf8')).filter((_, n) => keep[n]))))
     return writeBind({ ...bind, parameters })
   }))
 }

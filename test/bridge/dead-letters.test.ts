@@ -41,13 +41,14 @@ t.test('dead letters', async t => {
   const states = async ({ database }: TestBridge): Promise<unknown[]> => await select(database, 'dead_letters', 'state, times', 'ORDER BY id')
   const balanced = ({ inbox }: TestBridge): boolean => [...inbox.counters().values()].every(({ received, stored, duplicate, dead, pending }) => received === stored + duplicate + dead + pending)
 
-  const faults: ReadonlyArray<readonly [string, Fault]> = [
+  const faults: ReadonlyArray<readonly [string, Fault, RegExp?]> = [
     ['fails', { kind: 'error', code: 'XX000', message: 'the table is blocked' }],
     ['is cut before it is done', { kind: 'cut', before: true }],
     ['is cut before its answer', { kind: 'cut' }],
-    ['is dropped in silence', { kind: 'drop rows', rows: () => true }]
+    ['is dropped in silence', { kind: 'drop rows', rows: () => true }, /^ISO_WRITE_ROW_DROPPED$/],
+    ['gets zero for an answer', { kind: 'answer zero' }, /^ISO_WRITE_ROW_DROPPED$/]
   ]
-  for (const [what, fault] of faults) {
+  for (const [what, fault, code = /^ISO_/] of faults) {
     t.test(`a write of dead letters that ${what} holds their deliveries and no others, and none is skipped`, async t => {
       const bridge = await open(t, { maxAgeMs: 50 })
       const { inbox, proxy } = bridge
@@ -59,7 +60,7 @@ t.test('dead letters', async t => {
       while ((inbox.counters().get('good' as DeviceId)?.stored ?? 0) < 20) await realClock.sleep(5)
       while (bridge.bridge.status().aside < 20) await realClock.sleep(5)
       t.match(inbox.counters().get('bad' as DeviceId), { received: 20, dead: 0, pending: 20 })
-      t.match(bridge.bridge.status(), { state: 'open', cause: { code: /^ISO_/ } })
+      t.match(bridge.bridge.status(), { state: 'open', cause: { code } })
       t.same(bridge.notices, [], 'nobody is told of a letter that is not safe')
       heal()
       await bridge.settled()
@@ -70,6 +71,23 @@ t.test('dead letters', async t => {
       t.ok(balanced(bridge))
     })
   }
+
+  t.test('of several letters one that the database drops in silence is not settled before it is there, and none counts twice', async t => {
+    const bridge = await open(t, { maxAgeMs: 100 })
+    const { inbox, proxy } = bridge
+    await append(inbox, good(1))
+    await bridge.settled()
+    const heal = proxy.add({ when: ({ table }) => table === 'dead_letters', fault: { kind: 'drop rows', rows: row => row.device_id === 'bad-3' } })
+    await Promise.all(Array.from({ length: 10 }, async (_, n) => await append(inbox, rubbish(`bad-${n}`, n))))
+    while ((await states(bridge)).length < 9) await realClock.sleep(5)
+    t.match(inbox.counters().get('bad-3' as DeviceId), { dead: 0, pending: 1 })
+    while (bridge.bridge.status().cause === null) await realClock.sleep(5)
+    t.match(bridge.bridge.status().cause, { code: 'ISO_WRITE_ROW_DROPPED', message: /dead letters/ })
+    heal()
+    await bridge.settled()
+    t.match(inbox.totals(), { received: 11, stored: 1, dead: 10, pending: 0 })
+    t.same(await states(bridge), Array(10).fill({ state: 'open', times: 1 }))
+  })
 
   t.test('a table of dead letters that does not answer holds its letters, and after a moment nobody who waits for it', async t => {
     const direct = await openTestSchema(t, url)

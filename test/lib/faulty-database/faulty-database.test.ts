@@ -39,6 +39,17 @@ t.test('a PostgreSQL server behind a proxy that fails by script', async t => {
     t.strictSame(await stored(), [[0, names[0]], [2, names[2]], [9, 'again']])
   })
 
+  t.test('rows of a bulk insert with values that all of them share are dropped too, by the names of their arrays', async t => {
+    const shared = 'INSERT INTO sent (name, seq) (SELECT $3::text || u.label, u.number FROM unnest($1::bigint[], $2::text[]) AS u (number, label))'
+    const values = [[1, 2, 3], ['a', 'b', 'c'], 'all ']
+    const heal = proxy.add({ when: request => request.table === 'sent', fault: { kind: 'drop rows', rows: row => row.number === '2' && row.label === 'b' } })
+    t.equal((await client.query(shared, values)).rowCount, 2)
+    t.strictSame(await stored(), [[1, 'all a'], [3, 'all c']])
+    heal()
+    proxy.add({ when: request => request.table === 'sent', fault: { kind: 'answer zero' } })
+    t.equal((await client.query(shared, values)).rowCount, 0)
+  })
+
   t.test('a single-row insert of a dropped row tells the reason', async t => {
     proxy.add({ when: () => true, fault: { kind: 'drop rows', rows: row => row.seq === '7', reason: 'Failed CONSTRAINT x' } })
     await t.rejects(client.query(single, [7, 'a']), { code: 'XX000', message: 'Failed CONSTRAINT x' })
