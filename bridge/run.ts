@@ -1,3 +1,4 @@
+import { type InboxReader } from '../inbox/reader.ts'
 import { pause } from '../lib/backoff.ts'
 import { earliestNow, type Clock } from '../lib/clock.ts'
 import { IsobarError } from '../lib/errors.ts'
@@ -28,12 +29,15 @@ import { QualityTests } from './quality/quality.ts'
 import { RecentSettlements } from './recent.ts'
 import { RowTruth } from './row-truth.ts'
 import { type Source } from './source.ts'
+import { takeBackStaleLetters } from './stale-letters.ts'
 import { Tracker } from './track.ts'
 import { WallTime } from './wall-time.ts'
 import { Window } from './window.ts'
 
 export interface BridgeRunOptions {
   readonly source: Source
+  /** What the source reads from, to look up what an earlier run left in it. Absent: each run has a gateway id of its own. */
+  readonly inbox?: Pick<InboxReader, 'read'>
   /** The counters of every device, for the table `books`. */
   readonly counters: () => Array<[DeviceId, Counters]>
   readonly gatewayId: string
@@ -144,8 +148,16 @@ export class BridgeRun {
     this.#open = { database, holds: Object.values(holds), parts, aside }
     await holds.readings.run('database', async () => await migrate(database, log))
     await holds.readings.run('database', async () => await placements.load())
+    await holds.readings.run('database', async () => await this.#takeBackLetters(database))
     ready()
     await this.#runBeside(parts, database, placements, stop)
+  }
+
+  async #takeBackLetters (database: Database): Promise<void> {
+    const { inbox, gatewayId, freshFrom, log } = this.#options
+    if (inbox === undefined) return
+    const letters = await takeBackStaleLetters({ database, gatewayId, inbox, freshFrom })
+    if (letters > 0) log.info({ letters }, 'dead letters of deliveries that have no end are taken back; those are sent anew')
   }
 
   #partsOn (database: Database, holds: Record<'readings' | 'devices', Hold>, placements: Placements, aside: Aside): BridgeParts {

@@ -64,6 +64,12 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
   const tell = ({ devices, payloads }: LetterNotices): void => {
     for (const [n, device] of devices.entries()) notices.push({ device, ...JSON.parse(payloads[n]!) as LetterNotice })
   }
+  const settling = new Set<Promise<void>>()
+  const settle = async (settled: Parameters<Inbox['settle']>[0]): Promise<void> => {
+    const done = inbox.settle(settled)
+    settling.add(done)
+    await done.finally(() => settling.delete(done))
+  }
   const start = (): { bridge: BridgeRun, stop: AbortController, ended: Promise<void>, deafen: () => void } => {
     const stop = new AbortController()
     let heard = true
@@ -72,12 +78,12 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
       reader,
       clock,
       post: (id, settled) => {
-        if (heard) void inbox.settle(unpackSettled(structuredClone(settled))).then(() => source.confirmed(id))
+        if (heard) void settle(unpackSettled(structuredClone(settled))).then(() => source.confirmed(id))
         else setImmediate(() => source.confirmed(id))
       }
     })
     inbox.onAppended(next => source.appended(next))
-    const bridge = new BridgeRun({ source, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock, log: createLog('silent') })
+    const bridge = new BridgeRun({ source, inbox: reader, counters: reader.counters, gatewayId: inbox.gatewayId, freshFrom: nextOf(reader), gatewayStartedAt: Date.now(), databaseUrl: proxy.url, dialectOf, settings, tell, clock, log: createLog('silent') })
     return { bridge, stop, deafen: () => { heard = false }, ended: bridge.run(stop.signal, () => {}).finally(async () => await reader.close()) }
   }
   let running = start()
@@ -103,6 +109,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
       running.deafen()
       running.stop.abort()
       await running.ended
+      await Promise.all(settling) // as the gateway does
       running = start()
     },
     restart: async maxAgeMs => {

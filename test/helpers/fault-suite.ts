@@ -163,6 +163,36 @@ export function faultSuite (t: Test, { url, dialectOf, refusal, unknown, faults 
     })
   }
 
+  for (const fault of faults.filter(({ is }) => is === 'ISO_DATABASE_BUSY' || is === 'ISO_DATABASE_READ_ONLY').slice(0, 2)) {
+    t.test(`"${headOf(fault)}" while the tables are made holds by name, and goes on when it ends`, async t => {
+      const bridge = await open(t, { refusing: true })
+      const heal = bridge.proxy.add({ when: ({ sql }) => /^CREATE TABLE/m.test(sql), fault: says(fault) })
+      bridge.proxy.accept()
+      await send(bridge, 'dev-1', 10)
+      await until(() => bridge.bridge.status().state === 'held')
+      t.match(bridge.bridge.status().cause, { code: /^ISO_DATABASE_(BUSY|MIGRATE)$/, message: new RegExp(fault.message.replaceAll(/[^\w ]/g, '.')) })
+      t.match(bridge.inbox.totals(), { stored: 0, dead: 0, pending: 10 })
+      heal()
+      await ended(t, bridge, { stored: 10 })
+    })
+  }
+
+  t.test('one partition that does not answer in time leaves the window to the others', async t => {
+    const bridge = await open(t, { window: 2, maxRows: 10 })
+    await send(bridge, 'dev-good', 1)
+    await bridge.settled()
+    const busy = faults.find(({ is }) => is === 'ISO_DATABASE_BUSY')!
+    const heal = bridge.proxy.add({ when: carries(row => Number(row.seq) >= 1_000), fault: says(busy) }) // as a partition is one of the rows' key
+    for (let n = 0; n < 100; n++) {
+      await send(bridge, `dev-${n % 10}`, 1, 1_000 + n)
+      await send(bridge, `dev-good-${n % 10}`, 1, n)
+    }
+    await until(() => bridge.inbox.totals().stored === 101)
+    t.match(bridge.inbox.totals(), { dead: 0, pending: 100 })
+    heal()
+    await ended(t, bridge, { stored: 201 })
+  })
+
   t.test('a row for whose sake a statement is refused is dead with the reason, and all others of the statement are stored', async t => {
     const bridge = await open(t)
     bridge.proxy.add({ when: carries(row => row.seq === '77'), fault: says(refusal) })
@@ -222,6 +252,38 @@ export function faultSuite (t: Test, { url, dialectOf, refusal, unknown, faults 
     await until(() => bridge.bridge.status().position.next >= 200)
     await bridge.crash()
     await ended(t, bridge, { stored: 199, dead: 1, letters: [['ISO_WRITE_ROW_REFUSED', new RegExp(refusal.message), '[[7,7,7]]']] })
+  })
+
+  t.test('a row that was dead before a crash came, and is stored after it, has no letter', async t => {
+    const bridge = await open(t)
+    await send(bridge, 'dev-good', 1)
+    await bridge.settled()
+    const heal = [
+      bridge.proxy.add({ when: carries(isBad), fault: says(refusal) }),
+      bridge.proxy.add({ when: ({ table }) => table === 'dead_letters', fault: { kind: 'cut' } }) // it is written, and not known to be
+    ]
+    await send(bridge, 'dev-bad', 20)
+    await lettersOf(bridge, 20)
+    for (const end of heal) end()
+    await bridge.crash()
+    await ended(t, bridge, { stored: 21 })
+  })
+
+  t.test('a letter that came before a crash a second time counts once more only when it is dead again', async t => {
+    const bridge = await open(t)
+    await send(bridge, 'dev-good', 1)
+    const refuse = bridge.proxy.add({ when: carries(isBad), fault: says(refusal) })
+    await send(bridge, 'dev-bad', 1)
+    await bridge.settled()
+    const lose = bridge.proxy.add({ when: ({ table }) => table === 'dead_letters', fault: { kind: 'cut' } })
+    await send(bridge, 'dev-bad', 1)
+    await until(async () => (await timesOf(bridge)) === 2)
+    lose()
+    refuse()
+    await bridge.crash()
+    await bridge.settled()
+    t.equal(await timesOf(bridge), 1)
+    await ended(t, bridge, { stored: 2, dead: 1 })
   })
 
   t.test('a slow database gets no more statements at the same time than its window has, and every row', async t => {
@@ -313,8 +375,17 @@ async function send ({ inbox }: TestBridge, deviceId: string, count: number, seq
   await Promise.all(Array.from({ length: count }, async (_, n) => await append(inbox, tele({ deviceId, seq: seq + n }))))
 }
 
-async function until (condition: () => boolean): Promise<void> {
-  while (!condition()) await realClock.sleep(5)
+async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await condition()) await realClock.sleep(5)
+}
+
+async function lettersOf ({ database }: TestBridge, count: number): Promise<void> {
+  await until(async () => (await select(database, 'dead_letters', 'id')).length === count)
+}
+
+/** How often the only letter came. */
+async function timesOf ({ database }: TestBridge): Promise<number | undefined> {
+  return (await select<{ times: number }>(database, 'dead_letters', 'times'))[0]?.times
 }
 
 async function storedOf ({ inbox }: TestBridge, deviceId: string, stored: number): Promise<void> {
