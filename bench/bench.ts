@@ -12,8 +12,9 @@ import { latency } from './benches/latency.ts'
 import { outage } from './benches/outage.ts'
 import { puback } from './benches/puback.ts'
 import { startup } from './benches/startup.ts'
+import { writer } from './benches/writer.ts'
 
-const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, startup, flat]
+const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, startup, flat]
 const names = process.argv.slice(2)
 const unknown = names.find(name => !benches.some(bench => bench.name === name))
 

@@ -61,7 +61,7 @@ async function fillInbox (dir: string, shape: Shape): Promise<void> {
 }
 
 /** Waits until nothing is pending. */
-export async function settled (gateway: GatewayProcess): Promise<{ stored: number }> {
+export async function settled (gateway: GatewayProcess): Promise<{ stored: number, dead: number }> {
   while (true) {
     const { readings } = await gateway.status()
     if (readings.pending === 0) return readings

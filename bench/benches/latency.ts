@@ -22,10 +22,9 @@ export const latency: Bench = {
         await settled(gateway)
         const memory = watchMemory(gateway)
         const running = runLoadProcess({ ...load, connections: 50, messages: Math.round(full / 2 * (seconds + 2)), messagesPerSecond: full / 2, seed: 1 })
-        const latenciesMs = await probe(gateway.mqttPort, await gateway.databaseUrl())
+        const latenciesMs = await probe(gateway.mqttPort, await gateway.databaseUrl(), seconds)
         await running
-        const at = (share: number): number => latenciesMs[Math.floor(latenciesMs.length * share)]!
-        return { 'load, rows/s': full / 2, 'p50, ms': at(0.5), 'p99, ms': at(0.99), 'greatest, ms': latenciesMs.at(-1)!, 'peak RssAnon, MB': await memory.peakMB() }
+        return { 'load, rows/s': full / 2, 'p50, ms': percentile(latenciesMs, 0.5), 'p99, ms': percentile(latenciesMs, 0.99), 'greatest, ms': latenciesMs.at(-1)!, 'peak RssAnon, MB': await memory.peakMB() }
       } finally {
         await gateway.close()
       }
@@ -33,8 +32,12 @@ export const latency: Bench = {
   }
 }
 
+export function percentile (sorted: readonly number[], share: number): number {
+  return sorted[Math.floor(sorted.length * share)]!
+}
+
 /** Sorted times from publish to visible row. The probe's own polling adds up to 2 ms. */
-async function probe (port: number, databaseUrl: string): Promise<number[]> {
+export async function probe (port: number, databaseUrl: string, seconds: number): Promise<number[]> {
   const client = new Client({ connectionString: databaseUrl })
   await client.connect()
   const messages = seconds * probesPerSecond

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { openEmbeddedPostgres } from '../../gateway/embedded-postgres.ts'
+import { realClock } from '../../lib/clock.ts'
+import { FaultyDatabase, type Rule } from '../../lib/faulty-database/faulty-database.ts'
+import { type SentRow } from '../../lib/faulty-database/request.ts'
+import { createLog } from '../../lib/log.ts'
+import { inTemporaryFolder, type Bench, type Figures } from '../figures.ts'
+import { startGateway, type GatewayProcess } from '../gateway-process.ts'
+import { runLoadProcess } from '../load-process.ts'
+import { settled } from './end-to-end.ts'
+import { percentile, probe } from './latency.ts'
+
+/** One row of a hundred, as the database's own constraint and as the proxy see it. */
+const refusedSeqs = { check: 'seq % 100 <> 7', isBad: (row: SentRow): boolean => Number(row.seq) % 100 === 7 }
+const refused = { kind: 'error', code: '23514', message: 'new row for relation "readings" violates check constraint "poisoned"' } as const
+/** So much of the rate without a fault goes on while one device is poisoned. */
+const share = 0.5
+const devices = 1_000
+const poisonedSeconds = 15
+
+/** What the rest pays for rows that the database does not take. Every run goes through the proxy that makes the faults, so the rates are lower than those of `end-to-end`. */
+export const writer: Bench = {
+  name: 'writer',
+  about: 'rows a second without a fault and with 1 % of the rows refused or dropped; how long others wait for one poisoned device among 1,000',
+  run: async () => {
+    const faultless = await rate()
+    const byCheck = await rate({ check: refusedSeqs.check })
+    const bySilence = await rate({ rule: { when: ({ table }) => table === 'readings', fault: { kind: 'drop rows', rows: refusedSeqs.isBad, reason: 'Failed CONSTRAINT poisoned' } } })
+    return {
+      'no fault, rows/s': faultless,
+      '1 % refused by a CHECK, rows/s': byCheck,
+      '1 % refused by a CHECK, of no fault': byCheck / faultless,
+      '1 % dropped in silence, rows/s': bySilence,
+      '1 % dropped in silence, of no fault': bySilence / faultless,
+      ...await besidePoisoned(faultless * share)
+    }
+  }
+}
+
+interface Bad {
+  /** A constraint of the table. */
+  readonly check?: string
+  readonly rule?: Rule
+}
+
+/** Rows a second that have their end, stored or dead. */
+async function rate ({ check, rule }: Bad = {}): Promise<number> {
+  return await withGateway(async ({ gateway, proxy, database }) => {
+    const load = { host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, connections: 50, rowsPerMessage: 1 }
+    await runLoadProcess({ ...load, messages: 60_000, seed: 2, prefix: 'warm' })
+    const before = await settled(gateway)
+    if (check !== undefined) await database.query(`ALTER TABLE readings ADD CONSTRAINT poisoned CHECK (${check}) NOT VALID`)
+    if (rule !== undefined) proxy.add(rule)
+    const startedMs = performance.now()
+    await runLoadProcess({ ...load, messages: 300_000, seed: 1 })
+    const after = await settled(gateway)
+    return (after.stored + after.dead - before.stored) / (performance.now() - startedMs) * 1000
+  })
+}
+
+/** One device of 1,000, of which every row makes its whole statement fail. The probe is one more, and like the others. */
+async function besidePoisoned (rowsPerSecond: number): Promise<Figures> {
+  return await withGateway(async ({ gateway, proxy, url }) => {
+    const load = { host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, rowsPerMessage: 1, connections: 50, devicesPerConnection: devices / 50 }
+    await runLoadProcess({ ...load, messages: 60_000, seed: 2, prefix: 'warm' })
+    await settled(gateway)
+    proxy.add({ when: ({ table, rows }) => table === 'readings' && rows.some(row => row.device_id === 'load-500'), fault: refused })
+    const running = runLoadProcess({ ...load, messages: Math.round(rowsPerSecond * (poisonedSeconds + 2)), messagesPerSecond: rowsPerSecond, seed: 1 })
+    const latenciesMs = await probe(gateway.mqttPort, url, poisonedSeconds)
+    await running
+    const { dead } = await settled(gateway)
+    return {
+      'one poisoned of 1,000: load, rows/s': rowsPerSecond,
+      'one poisoned of 1,000: its rows, all dead': dead,
+      'one poisoned of 1,000: the others\' p50, ms': percentile(latenciesMs, 0.5),
+      'one poisoned of 1,000: the others\' p99, ms': percentile(latenciesMs, 0.99),
+      'one poisoned of 1,000: the others\' greatest, ms': latenciesMs.at(-1)!
+    }
+  })
+}
+
+interface Run {
+  readonly gateway: GatewayProcess
+  readonly proxy: FaultyDatabase
+  /** A client and the URL of the database itself. */
+  readonly database: Client
+  readonly url: string
+}
+
+/** Runs `work` with a gateway in front of the proxy in front of an empty PostgreSQL. */
+async function withGateway<T> (work: (run: Run) => Promise<T>): Promise<T> {
+  return await inTemporaryFolder(async dir => {
+    const server = await openEmbeddedPostgres({ dir: join(dir, 'postgres'), port: 0, clock: realClock, log: createLog('error') })
+    const proxy = await FaultyDatabase.open(server.url)
+    const database = new Client({ connectionString: server.url })
+    try {
+      await database.connect()
+      const gateway = await startGateway(join(dir, 'gateway'), { CRATE_URL: proxy.url })
+      try {
+        return await work({ gateway, proxy, database, url: server.url })
+      } finally {
+        await gateway.close()
+      }
+    } finally {
+      await database.end()
+      await proxy.close()
+      await server.close()
+    }
+  })
+}
