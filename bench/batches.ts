@@ -2,7 +2,7 @@ import { decode } from '../bridge/decode.ts'
 import { enrich, type Placed } from '../bridge/enrich.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { createMessages } from './messages.ts'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../lib/random.ts'
 
 export interface BatchShape {
   readonly connections: number

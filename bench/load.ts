@@ -1,6 +1,6 @@
 import { createMessages } from './messages.ts'
 import { RawPublisher } from './raw-publisher.ts'
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../lib/random.ts'
 
 export interface LoadOptions {
   readonly host: string

@@ -1,4 +1,4 @@
-import { seededRandom } from './random.ts'
+import { seededRandom } from '../lib/random.ts'
 
 /** MQTT PUBLISH packets (QoS 1) back to back; packet `n` of the block ends at `ends[n]`. */
 export interface Block {

@@ -7,7 +7,8 @@ import { type DeviceId, type Topics } from '../schemas/topics.ts'
 import { openPublisher, type Publisher } from './publisher.ts'
 import { type MadeReading } from './outbox/entry.ts'
 import { Outbox } from './outbox/outbox.ts'
-import { createRandom, createWeather, type Weather } from './weather.ts'
+import { seededRandom } from '../lib/random.ts'
+import { createWeather, type Weather } from './weather.ts'
 
 export interface FleetOptions {
   readonly brokerUrl: string
@@ -97,7 +98,7 @@ class SimulatedFleet implements Fleet {
 
   constructor (options: FleetOptions) {
     this.#options = options
-    this.#random = createRandom(options.seed)
+    this.#random = seededRandom(options.seed)
     this.#members = createMembers(options)
     this.#startMs = options.clock.monotonicMs()
     this.#failed = new Promise((_resolve, reject) => { this.#fail = reject })
@@ -187,7 +188,7 @@ class SimulatedFleet implements Fleet {
 function createMembers ({ devices, prefix, intervalMs, batch, seed, maxQueued }: FleetOptions): readonly Member[] {
   const maxReadings = Math.max(batch, Math.floor(maxQueued / devices))
   const members = Array.from({ length: devices }, (_, index): Member => {
-    const random = createRandom(seed + index)
+    const random = seededRandom(seed + index)
     return {
       id: `${prefix}-${index + 1}` as DeviceId,
       phaseMs: random() * Math.min(intervalMs, maxPhaseMs),

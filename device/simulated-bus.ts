@@ -4,7 +4,8 @@ import { encodeCalibration, type Calibration } from './bmp180/calibration.ts'
 import { rawPressureOf, rawTemperatureOf } from './bmp180/inversion.ts'
 import { address, chipId, pressureConversions, register, resetCommand, scoBit, startUpMs, temperatureConversion, type Oversampling } from './bmp180/registers.ts'
 import { busError, type I2cBus } from './i2c.ts'
-import { createRandom, createWeather, type Weather } from './weather.ts'
+import { seededRandom } from '../lib/random.ts'
+import { createWeather, type Weather } from './weather.ts'
 
 /** The calibration of a real chip. */
 export const simulatedCalibration: Calibration = Object.freeze({ ac1: 8962, ac2: -1194, ac3: -14683, ac4: 34018, ac5: 25305, ac6: 17872, b1: 6515, b2: 48, mb: -32768, mc: -11786, md: 2634 })
@@ -30,7 +31,7 @@ export interface SimulatedBusOptions {
  */
 export function createSimulatedBus ({ deviceId, clock, calibration = simulatedCalibration, weather }: SimulatedBusOptions): I2cBus {
   const seed = createHash('sha256').update(deviceId).digest().readUInt32BE(0)
-  const chip = new SimulatedChip(clock, calibration, weather ?? createWeather(seed), createRandom(seed))
+  const chip = new SimulatedChip(clock, calibration, weather ?? createWeather(seed), seededRandom(seed))
   return {
     readBlock: async (to, from, length) => {
       if (to !== address || !chip.answers) throw notAcknowledged('readI2cBlock')

@@ -1,3 +1,5 @@
+import { seededRandom } from '../lib/random.ts'
+
 /** The air around a simulated sensor. */
 export interface Air {
   readonly temperatureC: number
@@ -30,16 +32,5 @@ function wave (ts: number, periodMs: number, phase: number): number {
 }
 
 function fraction (seed: number, index: number): number {
-  return createRandom(seed ^ Math.imul(index, 0x9e3779b9))()
-}
-
-/** Seeded random numbers in [0, 1): mulberry32. */
-export function createRandom (seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+  return seededRandom(seed ^ Math.imul(index, 0x9e3779b9))()
 }

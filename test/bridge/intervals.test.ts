@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { Intervals, type Gap } from '../../bridge/intervals.ts'
 
 function open (max = 64): { intervals: Intervals, counters: { forgottenIntervals: number } } {

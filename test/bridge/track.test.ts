@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { Tracker, type TrackLimits } from '../../bridge/track.ts'
 import { type Rejection, type SeqRange } from '../../bridge/decode.ts'
 import { type StoredRanges } from '../../schemas/stored.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { type Dialect } from '../../bridge/dialect/dialect.ts'
 import { migrate } from '../../bridge/migrate.ts'
 import { environment } from '../../lib/config.ts'

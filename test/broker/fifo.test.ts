@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { Fifo } from '../../broker/fifo.ts'
 
 t.test('what comes first is taken first, however pushes and takes alternate', async t => {

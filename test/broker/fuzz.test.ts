@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { environment } from '../../lib/config.ts'
 import { openTestBroker } from '../helpers/broker.ts'
 import { packets } from '../helpers/raw-mqtt.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { openTestBroker, telemetryOf } from '../helpers/broker.ts'
 import { packets, type PublishFields, type RawClient, type Received } from '../helpers/raw-mqtt.ts'
 

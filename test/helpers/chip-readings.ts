@@ -2,7 +2,8 @@ import { compensate } from '../../device/bmp180/compensation.ts'
 import { rawPressureOf, rawTemperatureOf } from '../../device/bmp180/inversion.ts'
 import { type Oversampling } from '../../device/bmp180/registers.ts'
 import { simulatedCalibration } from '../../device/simulated-bus.ts'
-import { createRandom, createWeather } from '../../device/weather.ts'
+import { seededRandom } from '../../lib/random.ts'
+import { createWeather } from '../../device/weather.ts'
 import { type Reading } from '../../schemas/telemetry.ts'
 
 export interface ChipReadings {
@@ -20,7 +21,7 @@ const noiseC = 0.03
 
 /** What a BMP180 gives in slowly moving weather: its noise, and the steps of its converters, as they come out of the compensation. */
 export function * readingsOfChip ({ count, oversampling, seed, startTs, intervalMs }: ChipReadings): Generator<Reading> {
-  const [weather, random] = [createWeather(seed), createRandom(seed)]
+  const [weather, random] = [createWeather(seed), seededRandom(seed)]
   const gaussian = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()) // Box and Muller: with its long tails
   for (let seq = 0; seq < count; seq++) {
     const ts = startTs + seq * intervalMs

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { type InboxReader } from '../../inbox/reader.ts'
 import { type Counters, type Incoming, type Settled } from '../../schemas/delivery.ts'

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { packageRoot } from '../../lib/package.ts'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { breaks, openBroken } from './breaks.ts'
 import { faults } from './faults.ts'
 import { runRound, type Plan, type RoundResult } from './round.ts'

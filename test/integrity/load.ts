@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { largestRow, writeTelemetry } from '../../bench/messages.ts'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { packets } from '../helpers/raw-mqtt.ts'
 import { Publisher, type Message, type Target } from './publisher.ts'
 import { Watcher } from './watcher.ts'

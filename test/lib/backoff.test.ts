@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { backoffMs, pause } from '../../lib/backoff.ts'
 import { createTestClock } from '../helpers/clock.ts'
 

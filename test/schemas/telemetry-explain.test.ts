@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createRandom } from '../../device/weather.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { explainTelemetry } from '../../schemas/telemetry-explain.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
 import { drawTelemetry, golden, hexBytes } from '../helpers/telemetry.ts'
@@ -54,7 +54,7 @@ t.test('the item that breaks a rule is marked, and what follows is named as well
 })
 
 t.test('whatever is broken in a message: exactly one item is marked, where the decoder says', async t => {
-  const random = createRandom(11)
+  const random = seededRandom(11)
   for (let round = 0; round < 2000; round++) {
     const payload = Uint8Array.from(encodeTelemetry(drawTelemetry(random, 6)))
     payload[Math.floor(random() * payload.length)] = Math.floor(random() * 256)

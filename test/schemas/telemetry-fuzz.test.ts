@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { encodeTelemetry, type Telemetry } from '../../schemas/telemetry.ts'
 import { checkTelemetry, decodeTelemetry, maxTs, maxUint32, telemetryRules, type Checked, type Decoded } from '../../schemas/telemetry-decode.ts'
 import { drawTelemetry, golden, hexBytes } from '../helpers/telemetry.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../bench/random.ts'
+import { seededRandom } from '../../lib/random.ts'
 import { encodeTelemetry, type Reading, type Telemetry } from '../../schemas/telemetry.ts'
 import { decodeTelemetry, maxTs, maxUint32 } from '../../schemas/telemetry-decode.ts'
 import { drawTelemetry, golden } from '../helpers/telemetry.ts'

@@ -8,6 +8,7 @@ import t, { type Test } from 'tap'
 import { parseAclFile } from '../../../broker/access/acl-file.ts'
 import { aclRights } from '../../../broker/access/acl-rights.ts'
 import { hashOf } from '../../../broker/access/password.ts'
+import { seededRandom } from '../../../lib/random.ts'
 import { connectRaw, packets, type RawClient } from '../../helpers/raw-mqtt.ts'
 
 const mosquitto = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(path => existsSync(path))
@@ -16,14 +17,10 @@ const mosquitto = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(path
 const clients = [['u1', 'c1'], ['u2', 'u2'], [null, 'c3'], ['u 4', 'c4']] as const
 const levels = ['a', 'b', 'u1', 'u2', 'c1']
 
-/** Numbers from 0 up to `below`, the same for the same seed (mulberry32). */
+/** Numbers from 0 up to `below`, the same for the same seed. */
 function drawer (seed: number): (below: number) => number {
-  return below => {
-    seed = seed + 0x6d2b79f5 | 0
-    let n = Math.imul(seed ^ seed >>> 15, 1 | seed)
-    n = n + Math.imul(n ^ n >>> 7, 61 | n) ^ n
-    return ((n ^ n >>> 14) >>> 0) % below
-  }
+  const random = seededRandom(seed)
+  return below => random() * 2 ** 32 % below
 }
 
 function drawTopic (draw: (below: number) => number): string {

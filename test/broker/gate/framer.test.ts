@@ -1,5 +1,5 @@
 import t from 'tap'
-import { seededRandom } from '../../../bench/random.ts'
+import { seededRandom } from '../../../lib/random.ts'
 import { Framer } from '../../../broker/gate/framer.ts'
 import { packets } from '../../helpers/raw-mqtt.ts'
 

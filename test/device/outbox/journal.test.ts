@@ -5,7 +5,7 @@ import { type MadeReading } from '../../../device/outbox/entry.ts'
 import { Journal, type JournalOptions } from '../../../device/outbox/journal.ts'
 import { Outbox, type OutboxOptions } from '../../../device/outbox/outbox.ts'
 import { encodeRecord, scanRecords } from '../../../device/outbox/record.ts'
-import { createRandom } from '../../../device/weather.ts'
+import { seededRandom } from '../../../lib/random.ts'
 import { decodeTelemetry } from '../../../schemas/telemetry-decode.ts'
 import { status, type Telemetry } from '../../../schemas/telemetry.ts'
 import { createTestClock } from '../../helpers/clock.ts'
@@ -160,7 +160,7 @@ t.test('wherever the newest segment is cut, everything before the cut is there, 
   const [file] = await logFiles(source)
   const whole = await readFile(file!)
   const ends = scanRecords(whole).found.filter(({ record }) => record.kind === 'telemetry').map(({ at, length }) => at + length)
-  const random = createRandom(11)
+  const random = seededRandom(11)
   for (let round = 0; round < 60; round++) {
     const cut = Math.floor(random() * (whole.length + 1))
     await rm(source, { recursive: true })
@@ -183,7 +183,7 @@ t.test('a flipped bit costs the record that it is in, and no reading is ever ano
   await make(outbox, 300, { perCommit: 20 })
   await journal.close()
   const whole = await readFile((await logFiles(source))[0]!)
-  const random = createRandom(12)
+  const random = seededRandom(12)
   const good = new Set(made(300).map(({ seq, ts, temperatureDeciC, pressurePa }) => JSON.stringify({ seq, ts, temperatureDeciC, pressurePa })))
   let lostByLength = 0
   for (let round = 0; round < 120; round++) {
@@ -202,7 +202,7 @@ t.test('a flipped bit costs the record that it is in, and no reading is ever ano
 })
 
 t.test('any bytes at all are no reason to fail', async t => {
-  const random = createRandom(13)
+  const random = seededRandom(13)
   for (let round = 0; round < 100; round++) {
     const bytes = Buffer.from(Array.from({ length: Math.floor(random() * 3_000) }, () => Math.floor(random() * 256)))
     t.doesNotThrow(() => scanRecords(Buffer.concat([round % 2 === 0 ? encodeRecord({ kind: 'begin', version: 1 }) : Buffer.alloc(0), bytes])))

@@ -1,4 +1,4 @@
-/** A seeded generator of numbers in [0, 1): mulberry32. The same seed gives the same load. */
+/** Numbers in [0, 1), the same for the same seed: mulberry32. */
 export function seededRandom (seed: number): () => number {
   let state = seed >>> 0
   return () => {
