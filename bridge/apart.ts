@@ -1,3 +1,4 @@
+import { Alarm } from '../lib/alarm.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type ErrorCode } from '../lib/errors.ts'
 import { type Logger } from '../lib/log.ts'
@@ -56,10 +57,11 @@ export class Apart {
   /** It travels in a batch of its own: an inquiry into many rows that are refused may end before it comes to the last one. */
   #alone: Array<Batch<Placed>> = []
   #scoutAtMs = 0
-  #wake = new AbortController()
+  readonly #alarm: Alarm
 
   constructor (parts: ApartParts) {
     this.#parts = parts
+    this.#alarm = new Alarm(parts.clock)
     this.#batcher = createBatcher(parts.limits, parts.clock)
   }
 
@@ -113,7 +115,7 @@ export class Apart {
     const bytes = item.delivery.payload.length
     if (item.delivery.number === this.#scout) this.#alone.push({ items: [item], rows, bytes, trigger: 'close' })
     else this.#batcher.add(item, rows, bytes)
-    this.#wake.abort()
+    this.#alarm.ring()
   }
 
   /** Deliveries that have no end yet travel again: those without a cause at once, the others after a while. */
@@ -132,7 +134,7 @@ export class Apart {
       }
       if (cause !== null) this.#note(deviceId, cause)
     }
-    this.#wake.abort()
+    this.#alarm.ring()
   }
 
   #note (deviceId: DeviceId, { code, message }: BridgeCause): void {
@@ -187,7 +189,7 @@ export class Apart {
 
   /** The table has taken rows. What waited for proof of that travels at once; all that waits, when the table had taken nothing before. */
   tookRows ({ again }: { readonly again: boolean }): void {
-    if (this.#parts.aside.wake(({ code }) => again || code === 'ISO_WRITE_ROW_REFUSED')) this.#wake.abort()
+    if (this.#parts.aside.wake(({ code }) => again || code === 'ISO_WRITE_ROW_REFUSED')) this.#alarm.ring()
   }
 
   /** Lets the source read again what was left, when there is room for it. To be called when everything was taken that it gave. */
@@ -217,27 +219,18 @@ export class Apart {
     const send = async (batches: ReadonlyArray<Batch<Placed>>): Promise<void> => {
       for (const batch of batches) await places.enter(async () => await window.run(async () => await commit(batch)))
     }
-    stop.addEventListener('abort', () => this.#wake.abort(), { once: true })
+    stop.addEventListener('abort', () => this.#alarm.ring(), { once: true })
     while (!stop.aborted) {
-      this.#wake = new AbortController()
+      this.#alarm.hush()
       for (const item of aside.due()) this.add(item)
       await send([...this.#alone.splice(0), ...this.#batcher.due()])
-      await this.#sleep(Math.min(this.#batcher.untilDueMs(), aside.untilDueMs(), longestSleepMs))
+      await this.#alarm.until(Math.min(this.#batcher.untilDueMs(), aside.untilDueMs(), longestSleepMs))
     }
     await places.idle()
     const takeRest = (): ReadonlyArray<Batch<Placed>> => [...this.#alone.splice(0), ...this.#batcher.rest()]
     for (let rest = takeRest(); rest.length > 0; rest = takeRest()) {
       await send(rest)
       await places.idle()
-    }
-  }
-
-  async #sleep (ms: number): Promise<void> {
-    const { signal } = this.#wake
-    try {
-      await this.#parts.clock.sleep(ms, signal)
-    } catch (error) {
-      if (!signal.aborted) throw error
     }
   }
 }

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type InboxReader } from '../inbox/reader.ts'
+import { Alarm } from '../lib/alarm.ts'
 import { type Clock } from '../lib/clock.ts'
 import { liveMs, type Settled } from '../schemas/delivery.ts'
 import { packSettled, type PackedSettled } from '../schemas/thread.ts'
@@ -44,13 +45,12 @@ export class InboxSource implements Source {
   #backlogNext = false
   #againNext = false
   #lastId = 0
-  /** Something was appended, or somebody woke it, since the last look. */
-  #fresh = false
-  /** Ends the wait that is going on. */
-  #wake = new AbortController()
+  /** Rings when something was appended, or somebody wakes it. */
+  readonly #alarm: Alarm
 
   constructor (parts: InboxSourceParts) {
     this.#parts = parts
+    this.#alarm = new Alarm(parts.clock)
     this.#end = parts.reader.next()
     this.#tail = new Tail(parts.clock)
     this.#tail.observe(this.#end)
@@ -64,8 +64,7 @@ export class InboxSource implements Source {
   }
 
   wake (): void {
-    this.#fresh = true
-    this.#wake.abort()
+    this.#alarm.ring()
   }
 
   readAgain (from: number, to = this.#next - 1): void {
@@ -91,12 +90,12 @@ export class InboxSource implements Source {
   }
 
   async * read (signal: AbortSignal, demand: Demand): AsyncGenerator<Chunk> {
-    signal.addEventListener('abort', () => this.#wake.abort(), { once: true })
+    signal.addEventListener('abort', () => this.#alarm.ring(), { once: true })
     while (!signal.aborted) {
-      this.#fresh = false // before the look, so that nothing that comes after it is missed
+      this.#alarm.hush() // before the look, so that nothing that comes after it is missed
       this.#passOver()
       const chunk = this.#look(demand)
-      if (chunk === null && !this.#fresh) await this.#wait()
+      if (chunk === null) await this.#alarm.until(lookEveryMs)
       yield chunk ?? nothing
       await turn() // messages, answers of the database and timers
     }
@@ -143,15 +142,5 @@ export class InboxSource implements Source {
     again.next = next
     if (next >= again.to) this.#again = null
     return { lane: 'backlog', again: true, deliveries }
-  }
-
-  async #wait (): Promise<void> {
-    this.#wake = new AbortController()
-    const { signal } = this.#wake
-    try {
-      await this.#parts.clock.sleep(lookEveryMs, signal)
-    } catch (error) {
-      if (!signal.aborted) throw error
-    }
   }
 }

@@ -26,8 +26,6 @@ export class Left {
   #scout: number | null = null
 
   get devices (): number { return this.#marks.size }
-  /** Whether something is read again. */
-  get isReading (): boolean { return this.#again.size > 0 || this.#scout !== null }
 
   has (deviceId: DeviceId): boolean { return this.#marks.has(deviceId) }
 

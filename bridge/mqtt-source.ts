@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { IPublishPacket } from 'mqtt'
+import { Alarm } from '../lib/alarm.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Delivery, type Settled } from '../schemas/delivery.ts'
 import { checkTelemetry } from '../schemas/telemetry-decode.ts'
@@ -58,8 +59,7 @@ export class MqttSource implements Source {
   #connection = 0
   #waiting: Done | null = null
   #stopped = false
-  #fresh = false
-  #wake = new AbortController()
+  readonly #alarm: Alarm
   #lastMs = 0
   /** Something was given since it fell quiet. */
   #gave = false
@@ -68,6 +68,7 @@ export class MqttSource implements Source {
 
   constructor (parts: MqttSourceParts) {
     this.#parts = parts
+    this.#alarm = new Alarm(parts.clock)
   }
 
   /** Messages that have no PUBACK yet. */
@@ -110,8 +111,7 @@ export class MqttSource implements Source {
   }
 
   wake (): void {
-    this.#fresh = true
-    this.#wake.abort()
+    this.#alarm.ring()
   }
 
   readAgain (from: number, to = this.#next - 1): void {
@@ -139,12 +139,12 @@ export class MqttSource implements Source {
   async * read (signal: AbortSignal, demand: Demand): AsyncGenerator<Chunk> {
     signal.addEventListener('abort', () => {
       this.#stopped = true
-      this.#wake.abort()
+      this.#alarm.ring()
     }, { once: true })
     while (!signal.aborted) {
-      this.#fresh = false
+      this.#alarm.hush()
       const chunk = demand.takes('live') ? this.#look() : null
-      if (chunk === null && !this.#fresh) await this.#wait(this.#gave ? quietMs : lookEveryMs)
+      if (chunk === null) await this.#alarm.until(this.#gave ? quietMs : lookEveryMs)
       yield chunk ?? this.#quiet()
       await turn() // the broker's packets, answers of the database and timers
     }
@@ -202,16 +202,6 @@ export class MqttSource implements Source {
       if (packetId !== null && connection === this.#connection) packetIds.push(packetId)
     }
     if (packetIds.length > 0) this.#parts.write(pubacks(packetIds))
-  }
-
-  async #wait (ms: number): Promise<void> {
-    this.#wake = new AbortController()
-    const { signal } = this.#wake
-    try {
-      await this.#parts.clock.sleep(ms, signal)
-    } catch (error) {
-      if (!signal.aborted) throw error
-    }
   }
 }
 

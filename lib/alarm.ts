@@ -18,7 +18,12 @@ export class Alarm {
     this.#sleep.abort()
   }
 
-  /** Resolves at the next ring, at once when it has rung since the last call, or after `ms` (Infinity: not before the next ring). */
+  /** Forgets what has rung. */
+  hush (): void {
+    this.#rung = false
+  }
+
+  /** Resolves at the next ring, at once when it has rung since the last call or `hush`, or after `ms` (Infinity: not before the next ring). */
   async until (ms: number): Promise<void> {
     if (!this.#rung && ms > 0) await this.#sleepFor(Math.min(ms, longestMs))
     this.#rung = false

@@ -32,3 +32,16 @@ t.test('a ring that nobody waited for is not missed, and counts once', async t =
   await clock.advance(1)
   await waiting
 })
+
+t.test('what rang before it was hushed wakes nobody', async t => {
+  const clock = createTestClock()
+  const alarm = new Alarm(clock)
+  alarm.ring()
+  alarm.hush()
+  let woken = false
+  const waiting = alarm.until(10).then(() => { woken = true })
+  await clock.advance(9)
+  t.equal(woken, false)
+  await clock.advance(1)
+  await waiting
+})
