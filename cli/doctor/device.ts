@@ -6,10 +6,11 @@ import { dirname, join, resolve } from 'node:path'
 import type { I2cBus } from '../../device/i2c.ts'
 import { realClock } from '../../lib/clock.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
-import { faultsOfSettings, loadSettings, type Settings } from '../../schemas/settings.ts'
+import { type Settings } from '../../schemas/settings.ts'
 import { Topics } from '../../schemas/topics.ts'
 import { bytesText, fail, failWith, ok, warn, type Finding } from './finding.ts'
 import { checkClock, checkNode } from './machine.ts'
+import { examineSettings } from './settings.ts'
 
 const connectMs = 5_000
 /** Less is no room for an outage of days. */
@@ -18,14 +19,8 @@ const leastFreeBytes = 200e6
 /** Examines what an agent with these settings needs on this machine, finding by finding. It looks, and changes nothing; an agent may run meanwhile. Never throws. */
 export async function * examineDevice (): AsyncIterable<Finding> {
   yield await guarded('node', checkNode)
-  const faults = faultsOfSettings()
-  if (faults.length > 0) {
-    yield failWith('settings', new IsobarError('ISO_SETTING_INVALID', { detail: faults.map(({ name, fault }) => `${name} ${fault}`).join('; ') }))
-    yield warn('the rest', 'is not examined while settings are not valid', 'Correct them first.')
-    return
-  }
-  yield ok('settings', 'all are valid')
-  const settings = loadSettings()
+  const settings = yield * examineSettings()
+  if (settings === null) return
   yield * examineSensor(settings.device.i2cBus)
   yield await guarded('clock', async () => await checkClock(null))
   yield await guarded('outbox folder', async () => await checkFolder(settings))

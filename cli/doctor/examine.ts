@@ -1,11 +1,11 @@
-import { faultsOfSettings, loadSettings } from '../../schemas/settings.ts'
-import { IsobarError } from '../../lib/errors.ts'
+import { type Settings } from '../../schemas/settings.ts'
 import { checkBinaries, lookAtDatabase } from './database.ts'
-import { failWith, ok, warn, type Finding } from './finding.ts'
+import { failWith, type Finding } from './finding.ts'
 import { checkDataFolder, checkDisk } from './folder.ts'
 import { checkInbox, gatewayFinding, lookForGateway } from './gateway.ts'
 import { checkClock, checkI2c, checkNode, checkOpenFiles } from './machine.ts'
 import { checkDatabasePort, checkHttpPort, checkMqttPort } from './ports.ts'
+import { examineSettings } from './settings.ts'
 
 /**
  * Examines this machine, these settings and what runs on them, finding by finding. It looks, and makes or changes nothing: a gateway may run meanwhile.
@@ -15,18 +15,11 @@ export async function * examine (): AsyncIterable<Finding> {
   yield await guarded('node', checkNode)
   yield await guarded('open files', checkOpenFiles)
   yield await guarded('i2c-bus', checkI2c)
-  const faults = faultsOfSettings()
-  if (faults.length > 0) {
-    yield failWith('settings', new IsobarError('ISO_SETTING_INVALID', { detail: faults.map(({ name, fault }) => `${name} ${fault}`).join('; ') }))
-    yield warn('the rest', 'is not examined while settings are not valid', 'Correct them first.')
-    return
-  }
-  yield ok('settings', 'all are valid')
-  yield * examineGateway()
+  const settings = yield * examineSettings()
+  if (settings !== null) yield * examineGateway(settings)
 }
 
-async function * examineGateway (): AsyncIterable<Finding> {
-  const settings = loadSettings()
+async function * examineGateway (settings: Settings): AsyncIterable<Finding> {
   yield await checkBinaries(settings)
   yield await checkDataFolder(settings)
   yield await guarded('disk', async () => await checkDisk(settings))
