@@ -34,7 +34,7 @@ const notRun: ReadonlyArray<readonly [pattern: RegExp, reason: string]> = [
 const elsewhere = ['Back up', 'Restore', 'Moving to CrateDB']
 
 /** They run until Ctrl-C. */
-const endless = /^([A-Z_]+=\S+ )*(npm start|(npx )?isobar (gateway|device(?! install)|tail|simulate)\b(?!.*--count)|node .*isobar\.js gateway)/
+const endless = /^([A-Z_]+=\S+ )*(npm start|(npx )?isobar (gateway|device(?! install)|tail|simulate|rejections --follow)\b(?!.*--count)|node .*isobar\.js gateway)/
 const startsGateway = /npm start|isobar gateway|isobar\.js gateway/
 /** Longest wait for the first word of a command that may have nothing to say, such as `tail` of a device that is not there. */
 const silentMs = 5_000
