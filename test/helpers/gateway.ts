@@ -35,11 +35,12 @@ const startMs = 30_000
  * Starts the compiled gateway on free ports and an empty data folder; both go with the test. Resolves when it has said what runs; the tables
  * are there a moment later (/readyz).
  * @param over settings, and arguments after `gateway`
+ * @param root folder of the installation that is run
  */
-export async function startTestGateway (t: Pick<Test, 'teardown'>, over: Environment = {}, args: readonly string[] = []): Promise<TestGateway> {
+export async function startTestGateway (t: Pick<Test, 'teardown'>, over: Environment = {}, args: readonly string[] = [], root = packageRoot): Promise<TestGateway> {
   const dir = await mkdtemp(join(tmpdir(), 'isobar-gateway-'))
   const dataDir = join(dir, 'data')
-  const run = new Run(dir, args)
+  const run = new Run(root, dir, args)
   t.teardown(async () => {
     if (run.isRunning) await run.stop()
     await endLeftBehind(clusterFolder(join(dataDir, 'postgres')), createLog('silent'))
@@ -77,12 +78,14 @@ export async function untilReady (httpUrl: string): Promise<void> {
 }
 
 class Run {
+  readonly #root: string
   readonly #dir: string
   readonly #args: readonly string[]
   #child: ChildProcess | null = null
   #output = ''
 
-  constructor (dir: string, args: readonly string[]) {
+  constructor (root: string, dir: string, args: readonly string[]) {
+    this.#root = root
     this.#dir = dir
     this.#args = args
   }
@@ -95,7 +98,7 @@ class Run {
   async start (settings: Environment): Promise<{ mqtt: string, http: string }> {
     const from = this.#output.length
     // dist directly: cli/isobar.mjs would compile when a source is newer
-    const child = spawn(process.execPath, [join(packageRoot, 'dist', 'cli', 'isobar.js'), 'gateway', ...this.#args], { cwd: this.#dir, env: { ...ownEnvironment(this.#dir), ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [join(this.#root, 'dist', 'cli', 'isobar.js'), 'gateway', ...this.#args], { cwd: this.#dir, env: { ...ownEnvironment(this.#dir), ...settings }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no greeting within ${startMs} ms: ${this.#output.slice(from)}`)), startMs)
