@@ -4,11 +4,19 @@ import { tmpdir } from 'node:os'
 /** What a bench has measured: text with unit -> figure. A text stands where a figure can't be had, and says why. */
 export type Figures = Record<string, number | string>
 
+/** What the command line says; only some benches ask. */
+export interface BenchOptions {
+  readonly minutes: number
+  readonly messagesPerSecond: number
+}
+
 export interface Bench {
   readonly name: string
   readonly about: string
+  /** Too long for a run of all. */
+  readonly onlyByName?: true
   /** `earlier`: the figures of the benches that ran before it in this run, for ratios. */
-  readonly run: (earlier: Readonly<Record<string, Figures>>) => Promise<Figures>
+  readonly run: (earlier: Readonly<Record<string, Figures>>, options: BenchOptions) => Promise<Figures>
 }
 
 /** The figure of an earlier bench of this run, undefined when it did not run. */

@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { environment } from '../lib/config.ts'
 import { packageRoot } from '../lib/package.ts'
+import { type GatewayStatus } from '../schemas/status.ts'
 import { freePort } from './free-port.ts'
 
 /** A gateway of its own process and ports, on a folder of the caller's. */
@@ -14,7 +16,9 @@ export interface GatewayProcess {
   /** From spawn until /healthz answered, in ms. */
   readonly startupMs: number
   /** What stands at /api/v1/status. */
-  status (): Promise<{ readings: { received: number, stored: number, duplicate: number, dead: number, pending: number } }>
+  status (): Promise<GatewayStatus>
+  /** A figure of /metrics that has no labels. */
+  metric (name: string): Promise<number>
   /** Anonymous memory of the process, in bytes: what it holds itself, without the pages of its files. */
   rssAnonBytes (): Promise<number>
   /** The database's URL, from the data folder. */
@@ -22,14 +26,17 @@ export interface GatewayProcess {
   close (): Promise<void>
 }
 
-/** Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. Settings in the bench's own environment, and flags of its Node (`--cpu-prof`), are its too. */
-export async function startGateway (dataDir: string, env: Record<string, string> = {}): Promise<GatewayProcess> {
+/**
+ * Starts `isobar gateway` and waits until it listens. `env` goes over the bench's own settings. Settings in the bench's own environment, and flags of its Node (`--cpu-prof`), are its too.
+ * @param onLog takes each line of its log, which otherwise goes to stderr
+ */
+export async function startGateway (dataDir: string, env: Record<string, string> = {}, onLog?: (line: string) => void): Promise<GatewayProcess> {
   const [mqttPort, httpPort, databasePort] = await Promise.all([freePort(), freePort(), freePort()])
   const httpUrl = `http://127.0.0.1:${httpPort}`
   const settings = Object.fromEntries(Object.entries(environment()).filter(([name]) => name.startsWith('ISOBAR_')))
   const startedMs = performance.now()
   const child = spawn(process.execPath, [...process.execArgv, join(packageRoot, 'cli', 'isobar.mjs'), 'gateway'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', onLog === undefined ? 'inherit' : 'pipe'],
     env: {
       PATH: environment().PATH,
       ISOBAR_MQTT: `mqtt://127.0.0.1:${mqttPort}`,
@@ -41,6 +48,7 @@ export async function startGateway (dataDir: string, env: Record<string, string>
       ...env
     }
   })
+  if (onLog !== undefined) createInterface(child.stderr!).on('line', onLog)
   await answers(`${httpUrl}/healthz`, child)
   const startupMs = performance.now() - startedMs
   return {
@@ -48,7 +56,8 @@ export async function startGateway (dataDir: string, env: Record<string, string>
     httpUrl,
     pid: child.pid!,
     startupMs,
-    status: async () => await (await fetch(`${httpUrl}/api/v1/status`)).json() as Awaited<ReturnType<GatewayProcess['status']>>,
+    status: async () => await (await fetch(`${httpUrl}/api/v1/status`)).json() as GatewayStatus,
+    metric: async name => Number(new RegExp(`^${name} (.+)$`, 'm').exec(await (await fetch(`${httpUrl}/metrics`)).text())?.[1]),
     rssAnonBytes: async () => Number(/RssAnon:\s+(\d+) kB/.exec(await readFile(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
     databaseUrl: async () => (await readFile(join(dataDir, 'database.url'), 'utf8')).trim(),
     close: async () => {
