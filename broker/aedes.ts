@@ -10,7 +10,7 @@ import { ownBytes, type InPublish } from './packet.ts'
 import { type OutboundLimits } from './outbound.ts'
 import { PublishQueue, type Done } from './publish-queue.ts'
 import { type Pass, type Sender } from './release.ts'
-import { Persistence } from './sessions/persistence.ts'
+import { noSubscription, Persistence } from './sessions/persistence.ts'
 import { type Sessions } from './sessions/sessions.ts'
 
 /** What Aedes asks. */
@@ -190,6 +190,7 @@ function createOptions (hooks: AedesHooks, sessions: Sessions, persistence: Pers
     authorizePublish: (client, packet, pass) => hooks.publish(client === null ? null : connectionOf(client), packet as InPublish, pass),
     authorizeSubscribe: (client, subscription, done) => {
       if (granted in subscription) return done(null, subscription)
+      if (subscription === noSubscription as typeof subscription) return done(null, null)
       hooks.subscribe(connectionOf(client), subscription.topic).then(granted => done(null, granted ? subscription : null), done)
     },
     authorizeForward: (client, packet) => hooks.forward(connectionOf(client), packet.topic) ? forwarded(client, packet) : null

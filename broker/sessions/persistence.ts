@@ -18,6 +18,9 @@ interface Subscription {
   readonly qos: number
 }
 
+/** Stands for a session without subscriptions: Aedes tells a session from none by whether it has one [MQTT-3.2.2-2]. It is none to be granted. */
+export const noSubscription: Subscription = { topic: '-', qos: 0 }
+
 /** A packet as Aedes publishes it. */
 interface Counted extends Published {
   readonly brokerId: string | null
@@ -122,6 +125,7 @@ export class Persistence {
   async subscriptionsByClient ({ id }: ClientOf): Promise<Subscription[]> {
     const { session, isNew } = this.#sessions.resume(id)
     if (isNew) await this.#flushed()
+    if (!isNew && session.subscriptions.size === 0) return [noSubscription]
     return Array.from(session.subscriptions, ([topic, qos]) => ({ topic, qos }))
   }
 

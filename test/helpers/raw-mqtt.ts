@@ -110,6 +110,12 @@ export class RawClient {
     }
   }
 
+  /** Forgets all that was received: for tests that go on for long. */
+  forget (): void {
+    this.received.length = 0
+    this.#taken = 0
+  }
+
   /** The next `count` packets of this type. */
   async take (count: number, type: Received['type']): Promise<Received[]> {
     const taken: Received[] = []
