@@ -39,9 +39,7 @@ t.test('live first', async t => {
     const pendingAtLive: number[] = []
     for (let seq = 0; seq < 5; seq++) {
       await append(inbox, tele('new', seq))
-      const startedMs = performance.now()
       while (storedOf(late, 'new') <= seq) await realClock.sleep(1)
-      t.ok(performance.now() - startedMs < 2_000)
       pendingAtLive.push(inbox.totals().pending)
     }
     t.ok(pendingAtLive.at(-1)! > 0, 'the backlog is not done')

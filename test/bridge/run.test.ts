@@ -136,9 +136,7 @@ t.test('the bridge from inbox to tables', async t => {
     proxy.refuse()
     for (let seq = 0; seq < 1000; seq++) inbox.append(tele({ seq }), () => {})
     while (bridge.status().state !== 'held' || inbox.totals().pending < 1000) await realClock.sleep(5)
-    const startedMs = performance.now()
-    await stop()
-    t.ok(performance.now() - startedMs < 1_000)
+    await stop() // waiting for the database would be for ever
     t.match(inbox.totals(), { stored: 0, pending: 1000 })
   })
 

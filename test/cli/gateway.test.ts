@@ -66,13 +66,11 @@ t.test('a gateway with simulated devices says what runs, can be asked from elsew
     await refused(t, { ISOBAR_DATA: join(dir, 'other'), ISOBAR_HTTP: httpUrl }, /^isobar: the address is in use: .*ISOBAR_HTTP.*\[ISO_LISTEN_TAKEN\]\. .*\n$/)
   })
 
-  await t.test('SIGTERM ends it within 5 s with 0, though it comes twice at once as through npm', async t => {
-    const startMs = performance.now()
+  await t.test('SIGTERM ends it with 0, though it comes twice at once as through npm', async t => {
     gateway.child.kill('SIGTERM')
     gateway.child.kill('SIGTERM')
     const { code, stdout } = await gateway.ended
     t.equal(code, 0)
-    t.ok(performance.now() - startMs < 5000)
     t.match(stdout, /\nStopping\.\n$/)
   })
 

@@ -30,6 +30,7 @@ t.test('a fleet, a published reading and a tail on a real gateway: what was ackn
   const births = await client.query<{ states: string[] }>("select array_agg(distinct state || ' ' || sensor) as states from devices where device_id like 'hall-%'")
   t.same(births.rows, [{ states: ['offline bmp180 (fleet)'] }])
 
+  await tail.until(stdout => stdout.split('"device_id":"hall-').length > Number(acknowledged)) // it prints in a process of its own
   tail.child.kill('SIGINT')
   const ended = await tail.ended
   t.equal(ended.code, 0)

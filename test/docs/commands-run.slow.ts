@@ -5,6 +5,7 @@ import { createProgram } from '../../cli/program.ts'
 import { openCheckout, type RunningCommand, type ShellResult } from '../helpers/checkout.ts'
 import { commandsOf, pages } from '../helpers/doc-commands.ts'
 import { startTestGateway, untilReady } from '../helpers/gateway.ts'
+import { connectRaw, packets } from '../helpers/raw-mqtt.ts'
 
 // Every command of the README and of docs/ works as printed: in a copy of the project, beside one gateway with simulated devices. Nothing in
 // them is changed. What differs from a reader's machine comes through the environment and through the programs' own configuration files:
@@ -81,6 +82,9 @@ t.test('every command works as printed', async t => {
   await writeFile(join(checkout.dir, 'placements.csv'), 'device_id,valid_from,site,room,altitude_m\nsim-2,2026-01-01,home,cellar,304\n')
   await configure(checkout.dir, gateway)
   const { port } = new URL(gateway.databaseUrl)
+  const sender = await connectRaw(t, gateway.mqttUrl, { clientId: 'sender' })
+  sender.send(packets.publish({ topic: 'iot/v1/broken/tele', payload: 'garbage', qos: 1 })) // the README's, where mosquitto_pub is not installed
+  await sender.next('puback')
   const beside = { ISOBAR_MQTT: gateway.mqttUrl, ISOBAR_HTTP: gateway.httpUrl, ISOBAR_DATABASE_PORT: port, ISOBAR_DEVICE_BROKER: gateway.mqttUrl, ISOBAR_INBOX_RESERVE: '0' }
   const passwords = { ...beside, ISOBAR_PASSWORD_FILE: join(checkout.dir, '..', 'passwords') }
   for (const user of ['pi-attic', 'alice']) await checkout.run(`isobar passwd ${user} --generate`, passwords)

@@ -38,7 +38,7 @@ async function startGateway (checkout: Checkout, args: string, env: Readonly<Rec
 
 /** What a statement answers, once it answers with rows that satisfy: tables are made, and rows written, a moment after a start. */
 async function ask (checkout: Checkout, statement: string, env: Readonly<Record<string, string>> = {}, satisfies: (rows: ReadonlyArray<Record<string, unknown>>) => boolean = () => true): Promise<ReadonlyArray<Record<string, unknown>>> {
-  for (const endMs = performance.now() + 40_000; ;) {
+  for (const endMs = performance.now() + 120_000; ;) {
     const { code, output } = await checkout.run(`isobar sql --json "${statement}"`, env)
     const rows = code === 0 ? JSON.parse(output) as Array<Record<string, unknown>> : null
     if (rows !== null && satisfies(rows)) return rows
@@ -51,7 +51,7 @@ const perDevice = 'select device_id, count(*) as rows from readings group by 1 o
 /** What the gateway has counted, once nothing is on its way. */
 async function settledTotals (gateway: RunningCommand): Promise<Readonly<Record<string, number>>> {
   const [, url] = await gateway.until(/^ {2}HTTP +(\S+)/m) ?? []
-  for (const endMs = performance.now() + 40_000; ;) {
+  for (const endMs = performance.now() + 120_000; ;) {
     const { readings } = await (await fetch(`${url}/api/v1/status`)).json() as { readings: Record<string, number> }
     if (readings.pending === 0) return readings
     if (performance.now() > endMs) throw new Error(`still pending: ${JSON.stringify(readings)}`)

@@ -1,5 +1,6 @@
 import { chmod, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type AccessRules } from '../../broker/access/access-rules.ts'
 import { hashOf } from '../../broker/access/password.ts'
@@ -20,8 +21,9 @@ async function open (t: Test): Promise<{ file: string, reload: AccessReload, tak
   const reload = new AccessReload({ settings, take: rules => taken.push(rules) - 1, clock, log }, await marksOf(settings))
   t.teardown(async () => await reload.close())
   const look = async (): Promise<void> => {
+    const sleeps = clock.sleeps.length
     await clock.advance(500)
-    await new Promise(resolve => setTimeout(resolve, 50)) // the look reads files, which no clock of ours turns
+    while (clock.sleeps.length === sleeps) await turn() // it reads files, which no clock of ours turns, and sleeps again
   }
   return { file, reload, taken, look, logged: lines }
 }

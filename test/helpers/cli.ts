@@ -25,8 +25,8 @@ export interface CliResult {
 /** A command that runs. */
 export interface RunningCli {
   readonly child: ChildProcess
-  /** Resolves with all of stdout when it matches; rejects with all that was printed when the command ends before. */
-  until (pattern: RegExp): Promise<string>
+  /** Resolves with all of stdout when it matches, or is as wanted; rejects with all that was printed when the command ends before. */
+  until (wanted: RegExp | ((stdout: string) => boolean)): Promise<string>
   readonly ended: Promise<CliResult>
 }
 
@@ -44,10 +44,11 @@ export function startCli (t: Test, args: readonly string[], { env = {}, cwd = tm
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await ended
   })
-  const until = async (pattern: RegExp): Promise<string> => {
-    while (!pattern.test(stdout)) {
+  const until = async (wanted: RegExp | ((stdout: string) => boolean)): Promise<string> => {
+    const isAsWanted = (): boolean => typeof wanted === 'function' ? wanted(stdout) : wanted.test(stdout)
+    while (!isAsWanted()) {
       const isOver = await Promise.race([once(child.stdout, 'data').then(() => false), ended.then(() => true)])
-      if (isOver && !pattern.test(stdout)) throw new Error(`the command ended and never printed ${pattern}\n${stdout}\n${stderr}`)
+      if (isOver && !isAsWanted()) throw new Error(`the command ended and never printed ${wanted}\n${stdout}\n${stderr}`)
     }
     return stdout
   }

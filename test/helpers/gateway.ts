@@ -29,7 +29,7 @@ export interface TestGateway {
 }
 
 /** Long for slow machines; a start takes 2 s. */
-const startMs = 30_000
+const startMs = 60_000
 
 /**
  * Starts the compiled gateway on free ports and an empty data folder; both go with the test. Resolves when it has said what runs; the tables

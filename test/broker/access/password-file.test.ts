@@ -8,6 +8,7 @@ import { hashOf, isPassword, unknownPassword } from '../../../broker/access/pass
 import { editPasswordFile, entryIn, parsePasswordFile } from '../../../broker/access/password-file.ts'
 
 const run = promisify(execFile)
+const mosquittoPasswd = '/usr/bin/mosquitto_passwd'
 
 async function goodHash (): Promise<string> {
   return await hashOf('correct horse', 10)
@@ -96,10 +97,10 @@ t.test('a user who is disabled stands in a comment that keeps the hash, and is k
   t.throws(() => parsePasswordFile('p', `${disabled}alice:${hash}\n`), { message: /p:3: .*line 1 already/ }, 'nobody is both')
 })
 
-t.test('mosquitto_passwd and isobar verify each other', { skip: existsSync('/usr/bin/mosquitto_passwd') ? false : 'mosquitto_passwd is not installed' }, async t => {
+t.test('mosquitto_passwd and isobar verify each other', { skip: existsSync(mosquittoPasswd) ? false : 'mosquitto_passwd is not installed' }, async t => {
   const file = join(t.testdir(), 'passwords')
   await writeFile(file, '')
-  await run('mosquitto_passwd', ['-b', file, 'alice', 'correct horse'])
+  await run(mosquittoPasswd, ['-b', file, 'alice', 'correct horse'])
   const { credential } = parsePasswordFile(file, await readFile(file, 'utf8')).accounts.get('alice')!
   t.equal(await isPassword(credential, Buffer.from('correct horse')), true)
   t.equal(await isPassword(credential, Buffer.from('wrong')), false)
