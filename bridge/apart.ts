@@ -70,6 +70,9 @@ export class Apart {
   /** Nothing more can be left: nothing may be read. */
   get full (): boolean { return this.#left.devices >= maxDevices }
 
+  /** Whether there is room for what was left. A look at all of it that finds room for a little costs the time of many. */
+  get takesAgain (): boolean { return this.#queuedRows * 2 < this.#parts.maxRows }
+
   /** Whether a delivery was taken and has no end yet. */
   isTaken (number: number): boolean { return this.#taken.has(number) }
 
@@ -174,7 +177,7 @@ export class Apart {
       log.info({ codes: [...this.#told] }, 'no rows wait aside any more')
       this.#told.clear()
     }
-    if (this.#left.devices > 0 && this.#lackThatEnded() !== null) source.wake()
+    if (this.#left.devices > 0 ? this.#lackThatEnded() !== null : source.position().again && this.takesAgain) source.wake()
   }
 
   #unqueue (number: number): void {

@@ -54,7 +54,7 @@ export interface BridgeParts {
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
   const { source, time, devices, enrichment, quality, lanes, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters, clock } = parts
   let batches = 0
-  const demand: Demand = { takes: lane => time.cause === null && !apart.full && lanes.takes(lane) }
+  const demand: Demand = { takes: lane => time.cause === null && !apart.full && lanes.takes(lane), takesAgain: () => apart.takesAgain }
   const insert: RowWriter = async rows => await truth.insert(rows)
   const inquire: RowWriter = async rows => await truth.inquire(rows)
   const filled = new Alarm(clock)

@@ -112,7 +112,7 @@ export class InboxSource implements Source {
 
   /** Reads a chunk of one of the lanes that are wanted, of both in turn; null when there is none. */
   #look (demand: Demand): Chunk | null {
-    const lanes = [() => demand.takes('live') ? this.#readLive() : null, () => demand.takes('backlog') ? this.#readBacklog() : null]
+    const lanes = [() => demand.takes('live') ? this.#readLive() : null, () => demand.takes('backlog') ? this.#readBacklog(demand.takesAgain()) : null]
     if (this.#backlogNext) lanes.reverse()
     for (const read of lanes) {
       const chunk = read()
@@ -130,9 +130,9 @@ export class InboxSource implements Source {
     return this.#caughtUp ? null : { lane: 'live', again: false, deliveries }
   }
 
-  #readBacklog (): Chunk | null {
+  #readBacklog (takesAgain: boolean): Chunk | null {
     this.#againNext = !this.#againNext
-    if (this.#again !== null && (this.#againNext || this.#backlog.isEmpty)) return this.#readOnce(this.#again)
+    if (this.#again !== null && takesAgain && (this.#againNext || this.#backlog.isEmpty)) return this.#readOnce(this.#again)
     if (this.#backlog.isEmpty) return null
     return { lane: 'backlog', again: false, deliveries: this.#backlog.read((from, to) => this.#parts.reader.read(from, chunkBytes, to)) }
   }

@@ -86,10 +86,16 @@ function allBut (rows: readonly Row[], written: readonly Named[]): Unwritten[] {
 function unwrittenOf (rows: readonly Row[], named: readonly Named[]): Unwritten[] {
   const written = named.find(({ delivery }) => delivery === null)?.seq ?? 0
   if (written === rows.length) return []
-  const unwritten = named.filter(({ delivery }) => delivery !== null)
-  const places = new Map(rows.map((row, place) => [nameOf(row), place]))
-  if (written + unwritten.length !== rows.length || places.size !== rows.length) return unexplained(rows)
-  return unwritten.map(({ code, reason, ...name }) => ({ place: places.get(nameOf(name))!, refused: code == null ? null : Object.assign(new Error(reason ?? ''), { code }) }))
+  const names = new Map(named.filter(({ delivery }) => delivery !== null).map(name => [nameOf(name), name]))
+  const deliveries = new Set(named.map(({ delivery }) => delivery)) // most rows are not asked for their names, which are texts
+  const unwritten: Unwritten[] = []
+  for (let place = 0; place < rows.length; place++) {
+    const row = rows[place]!
+    if (!deliveries.has(row.delivery)) continue
+    const name = names.get(nameOf(row))
+    if (name !== undefined) unwritten.push({ place, refused: name.code == null ? null : Object.assign(new Error(name.reason ?? ''), { code: name.code }) })
+  }
+  return written + names.size === rows.length && unwritten.length === names.size ? unwritten : unexplained(rows)
 }
 
 /** All rows: when the named and the others are not all together, nothing is known of any. */

@@ -16,6 +16,8 @@ export interface Chunk {
 export interface Demand {
   /** Whether it takes deliveries of this lane now; when that changes to yes, it says `wake`. */
   takes (lane: Lane): boolean
+  /** Whether it has room for what it asked to be given again: what is given without would have to be given once more. Also followed by `wake`. */
+  takesAgain (): boolean
 }
 
 /** Where deliveries come from, and who is told their end, once, after the database. */

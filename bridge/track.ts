@@ -136,7 +136,7 @@ export class Tracker {
     for (const { from, to, since } of closed) {
       if (now - since >= shortestGapMs) addClosed(device, { device: deviceId, boot, from, to, since, closedAt: now })
     }
-    if (device.dead.length > 0) device.dead = device.dead.flatMap(range => stillDead(range, [boot, from, to]))
+    if (device.dead.some(range => meet(range, [boot, from, to]))) device.dead = device.dead.flatMap(range => stillDead(range, [boot, from, to]))
   }
 
   #intervalsOf ({ boots }: TrackedDevice, boot: number): Intervals {
@@ -187,12 +187,16 @@ function stillDead ([boot, from, to, code]: DeadRange, range: SeqRange): DeadRan
   return without([boot, from, to], [range]).map(([boot, from, to]) => [boot, from, to, code])
 }
 
+function meet (a: SeqRange | DeadRange, b: SeqRange): boolean {
+  return a[0] === b[0] && a[1] <= b[2] && a[2] >= b[1]
+}
+
 /** What is left of a range when others are taken away. */
 function without (range: SeqRange, taken: readonly SeqRange[]): SeqRange[] {
   let left = [range]
   for (const [boot, from, to] of taken) {
     left = left.flatMap((part): SeqRange[] => {
-      if (part[0] !== boot || part[1] > to || part[2] < from) return [part]
+      if (!meet(part, [boot, from, to])) return [part]
       const parts: SeqRange[] = [[boot, part[1], from - 1], [boot, to + 1, part[2]]]
       return parts.filter(([, first, last]) => first <= last)
     })

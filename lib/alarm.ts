@@ -7,7 +7,8 @@ const longestMs = 86_400_000
 export class Alarm {
   readonly #clock: Pick<Clock, 'sleep'>
   #rung = false
-  #sleep = new AbortController()
+  /** While somebody sleeps who was not woken yet. */
+  #sleep: AbortController | null = null
 
   constructor (clock: Pick<Clock, 'sleep'>) {
     this.#clock = clock
@@ -15,7 +16,8 @@ export class Alarm {
 
   ring (): void {
     this.#rung = true
-    this.#sleep.abort()
+    this.#sleep?.abort()
+    this.#sleep = null // an abort, even a second one, makes an error with its stack
   }
 
   /** Forgets what has rung. */
@@ -30,12 +32,14 @@ export class Alarm {
   }
 
   async #sleepFor (ms: number): Promise<void> {
-    this.#sleep = new AbortController()
-    const { signal } = this.#sleep
+    const sleep = new AbortController()
+    this.#sleep = sleep
     try {
-      await this.#clock.sleep(ms, signal)
+      await this.#clock.sleep(ms, sleep.signal)
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (!sleep.signal.aborted) throw error
+    } finally {
+      if (this.#sleep === sleep) this.#sleep = null
     }
   }
 }

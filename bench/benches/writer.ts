@@ -17,6 +17,7 @@ const refused = { kind: 'error', code: '23514', message: 'new row for relation "
 /** So much of the rate without a fault goes on while one device is poisoned. */
 const share = 0.5
 const devices = 1_000
+const messages = 300_000
 const poisonedSeconds = 15
 
 /** What the rest pays for rows that the database does not take. Every run goes through the proxy that makes the faults, so the rates are lower than those of `end-to-end`. */
@@ -24,15 +25,17 @@ export const writer: Bench = {
   name: 'writer',
   about: 'rows a second without a fault and with 1 % of the rows refused or dropped; how long others wait for one poisoned device among 1,000',
   run: async () => {
-    const faultless = await rate()
-    const byCheck = await rate({ check: refusedSeqs.check })
-    const bySilence = await rate({ rule: { when: ({ table }) => table === 'readings', fault: { kind: 'drop rows', rows: refusedSeqs.isBad, reason: 'Failed CONSTRAINT poisoned' } } })
+    const { goodRowsPerSecond: faultless } = await rates()
+    const byCheck = await rates({ check: refusedSeqs.check })
+    const bySilence = await rates({ rule: { when: ({ table }) => table === 'readings', fault: { kind: 'drop rows', rows: refusedSeqs.isBad, code: refused.code, reason: refused.message } } })
     return {
       'no fault, rows/s': faultless,
-      '1 % refused by a CHECK, rows/s': byCheck,
-      '1 % refused by a CHECK, of no fault': byCheck / faultless,
-      '1 % dropped in silence, rows/s': bySilence,
-      '1 % dropped in silence, of no fault': bySilence / faultless,
+      '1 % refused by a CHECK, good rows/s': byCheck.goodRowsPerSecond,
+      '1 % refused by a CHECK, of no fault': byCheck.goodRowsPerSecond / faultless,
+      '1 % refused by a CHECK, all dead after, s': byCheck.allEndedS,
+      '1 % dropped in silence, good rows/s': bySilence.goodRowsPerSecond,
+      '1 % dropped in silence, of no fault': bySilence.goodRowsPerSecond / faultless,
+      '1 % dropped in silence, all dead after, s': bySilence.allEndedS,
       ...await besidePoisoned(faultless * share)
     }
   }
@@ -44,8 +47,8 @@ interface Bad {
   readonly rule?: Rule
 }
 
-/** Rows a second that have their end, stored or dead. */
-async function rate ({ check, rule }: Bad = {}): Promise<number> {
+/** Good rows that are stored a second, until the last one is; and how long after the first of all the last one of all has its end, stored or dead. */
+async function rates ({ check, rule }: Bad = {}): Promise<{ goodRowsPerSecond: number, allEndedS: number }> {
   return await withGateway(async ({ gateway, proxy, database }) => {
     const load = { host: '127.0.0.1', port: gateway.mqttPort, inFlight: 100, connections: 50, rowsPerMessage: 1 }
     await runLoadProcess({ ...load, messages: 60_000, seed: 2, prefix: 'warm' })
@@ -53,9 +56,12 @@ async function rate ({ check, rule }: Bad = {}): Promise<number> {
     if (check !== undefined) await database.query(`ALTER TABLE readings ADD CONSTRAINT poisoned CHECK (${check}) NOT VALID`)
     if (rule !== undefined) proxy.add(rule)
     const startedMs = performance.now()
-    await runLoadProcess({ ...load, messages: 300_000, seed: 1 })
-    const after = await settled(gateway)
-    return (after.stored + after.dead - before.stored) / (performance.now() - startedMs) * 1000
+    await runLoadProcess({ ...load, messages, seed: 1 })
+    const good = check === undefined && rule === undefined ? messages : messages * 0.99
+    while ((await gateway.status()).readings.stored - before.stored < good) await new Promise(resolve => setTimeout(resolve, 20))
+    const goodStoredMs = performance.now() - startedMs
+    await settled(gateway)
+    return { goodRowsPerSecond: good / goodStoredMs * 1000, allEndedS: (performance.now() - startedMs) / 1000 }
   })
 }
 
@@ -96,7 +102,8 @@ async function withGateway<T> (work: (run: Run) => Promise<T>): Promise<T> {
     const database = new Client({ connectionString: server.url })
     try {
       await database.connect()
-      const gateway = await startGateway(join(dir, 'gateway'), { CRATE_URL: proxy.url })
+      // the brake on senders of many bad rows is not what is measured here
+      const gateway = await startGateway(join(dir, 'gateway'), { CRATE_URL: proxy.url, ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE: '100000' })
       try {
         return await work({ gateway, proxy, database, url: server.url })
       } finally {

@@ -5,10 +5,10 @@ import { errorAnswer, FrameReader, isSslRequest, successAnswer } from './wire.ts
 
 /**
  * What the database does instead of its work. `drop rows` is CrateDB's way: a bulk insert succeeds with a lower count; a single-row insert of such
- * a row fails with the reason, or without one succeeds with the count 0. `cut` loses the answer: after the commit, or (`before`) without one.
+ * a row fails with the reason (and `code`, XX000 when absent), or without one succeeds with the count 0. `cut` loses the answer: after the commit, or (`before`) without one.
  */
 export type Fault =
-  | { readonly kind: 'drop rows', readonly rows: (row: SentRow) => boolean, readonly reason?: string }
+  | { readonly kind: 'drop rows', readonly rows: (row: SentRow) => boolean, readonly reason?: string, readonly code?: string }
   | { readonly kind: 'answer zero' }
   | { readonly kind: 'error', readonly code: string, readonly message: string }
   | { readonly kind: 'cut', readonly before?: boolean }
@@ -173,11 +173,11 @@ class Connection {
     }
   }
 
-  #dropRows (request: Request, { rows, reason }: Fault & { kind: 'drop rows' }, forward: () => void): void {
+  #dropRows (request: Request, { rows, reason, code = 'XX000' }: Fault & { kind: 'drop rows' }, forward: () => void): void {
     if (!request.rows.some(rows)) return forward()
     // a bulk insert reaches the server without them, so that a named statement is prepared there too
     if (request.kind === 'bulk insert') this.#server.write(withoutRows(request, rows))
-    else this.#client.write(reason === undefined ? successAnswer(request.frames.map(frame => frame.type), 'INSERT 0 0') : errorAnswer('XX000', reason))
+    else this.#client.write(reason === undefined ? successAnswer(request.frames.map(frame => frame.type), 'INSERT 0 0') : errorAnswer(code, reason))
   }
 
   #toClient (chunk: Buffer, answered: FrameReader): void {

@@ -29,7 +29,7 @@ async function openSource (t: Test): Promise<TestSource> {
   return { dir, inbox, source, posted, stop }
 }
 
-const always: Demand = { takes: () => true }
+const always: Demand = { takes: () => true, takesAgain: () => true }
 
 /** Reads chunks until so many deliveries have come. */
 async function take (source: InboxSource, count: number, { stop }: Pick<TestSource, 'stop'>, demand = always): Promise<Delivery[]> {
@@ -80,7 +80,7 @@ t.test('a lane that is not taken is not read', async t => {
   await append(inbox)
   let looks = 0
   const lanes: string[] = []
-  for await (const { lane, deliveries } of source.read(stop.signal, { takes: () => ++looks > 6 })) {
+  for await (const { lane, deliveries } of source.read(stop.signal, { takes: () => ++looks > 6, takesAgain: () => true })) {
     if (deliveries.length > 0) lanes.push(lane)
     if (lanes.length > 0) break
     source.wake()
@@ -112,7 +112,7 @@ t.test('settle posts the ends and resolves at the confirmation', async t => {
 })
 
 /** A source over an inbox whose clock a test turns; it is read chunk by chunk. */
-async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, next: (takes?: Demand['takes']) => Promise<Chunk>, source: InboxSource, add: (from: number, to: number) => void }> {
+async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, next: (takes?: Demand['takes']) => Promise<Chunk>, again: (takesAgain: Demand['takesAgain']) => void, source: InboxSource, add: (from: number, to: number) => void }> {
   const clock = createTestClock()
   const deliveryOf = (number: number): Delivery => teleDelivery({ number, deviceId: `dev-${number % 3}` })
   const deliveries = Array.from({ length: atStart }, (_, number) => deliveryOf(number))
@@ -127,7 +127,8 @@ async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, ne
   const source = new InboxSource({ reader, post: () => {}, clock })
   const stop = new AbortController()
   let takes: Demand['takes'] = () => true
-  const chunks = source.read(stop.signal, { takes: lane => takes(lane) })
+  let takesAgain: Demand['takesAgain'] = () => true
+  const chunks = source.read(stop.signal, { takes: lane => takes(lane), takesAgain: () => takesAgain() })
   t.teardown(() => stop.abort())
   return {
     clock,
@@ -136,6 +137,7 @@ async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, ne
       for (let number = from; number <= to; number++) deliveries.push(deliveryOf(number))
       source.appended(deliveries.length)
     },
+    again: wanted => { takesAgain = wanted },
     next: async (wanted = () => true) => {
       takes = wanted
       const coming = chunks.next()
@@ -193,5 +195,20 @@ t.test('what is read again is said so, and does not keep the backlog waiting', a
   const read = [await next(), await next(), await next(), await next()]
   t.strictSame(read.map(({ again }) => again).sort(), [false, false, true, true])
   t.strictSame(read.filter(({ again }) => again).flatMap(({ deliveries }) => deliveries.map(({ number }) => number)), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14])
+  t.equal(source.position().again, false)
+})
+
+t.test('what is given again waits as long as there is no room for it, and keeps nobody else waiting', async t => {
+  const { add, next, again, source } = await openTurned(t)
+  add(0, 9)
+  t.equal(numbers(await next()), 'live 0 1 2 3 4 5 6 7 8 9')
+  source.readAgain(4)
+  again(() => false)
+  add(10, 10)
+  t.equal(numbers(await next()), 'live 10')
+  t.equal(numbers(await next()), 'live')
+  t.equal(source.position().again, true)
+  again(() => true)
+  t.equal(numbers(await next()), 'backlog 4 5 6 7 8 9')
   t.equal(source.position().again, false)
 })

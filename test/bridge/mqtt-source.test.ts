@@ -7,7 +7,7 @@ import { type Delivery } from '../../schemas/delivery.ts'
 import { Topics } from '../../schemas/topics.ts'
 import { telemetryOf } from '../helpers/broker.ts'
 
-const always = { takes: () => true }
+const always = { takes: () => true, takesAgain: () => true }
 
 function openTestSource (maxOpen = 100) {
   const acked: number[][] = []
