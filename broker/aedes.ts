@@ -57,6 +57,8 @@ export interface CuredAedes {
   publish (packet: InPublish, done: Done): void
   /** Calls `listener` with every message that a filter matches, without the retained ones. Resolves when it counts. */
   watch (filter: string, listener: (topic: string, payload: Buffer) => void): Promise<void>
+  /** Sends the wills that an earlier process left. */
+  sendLeft (): void
   /** Closes every client that has logged in (their wills come through the hook), then stops. */
   close (): Promise<void>
 }
@@ -157,7 +159,18 @@ export async function openAedes (hooks: AedesHooks, sessions: Sessions, log: Log
       }
       await new Promise<void>(resolve => internals.subscribe(filter, deliver, () => resolve()))
     },
+    sendLeft: () => sendLeft(hooks, sessions, queue),
     close: async () => await new Promise<void>(resolve => aedes.close(resolve))
+  }
+}
+
+/** Sends the wills of those whose connections have ended with an earlier process. What they published at that time is on disk, and in front of them. */
+function sendLeft (hooks: AedesHooks, sessions: Sessions, queue: PublishQueue<Publishable, Client | null>): void {
+  for (const { will, sent } of sessions.wills.takeLeft()) {
+    hooks.publish(null, will, error => {
+      if (error === undefined) queue.publish(will, null, () => sessions.flushed(sent))
+      else sent()
+    })
   }
 }
 

@@ -107,6 +107,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const rendering = every(renderMs, clock, stop.signal, async () => await mirror.renderListened())
   inbox.onFullChanged(() => { for (const connection of connections) connection.wake() })
   stored.open({ topics, interest, publish: async (topic, payload) => await show(topic, payload, 1, true) })
+  aedes.sendLeft()
 
   return {
     handle,

@@ -3,8 +3,8 @@ import { backoffMs } from '../../lib/backoff.ts'
 import { type Clock } from '../../lib/clock.ts'
 import { type Logger } from '../../lib/log.ts'
 
-/** What is kept: session heads, ids of incoming QoS 2 packets, messages that are queued, their places in queues, retained messages. Records have numbers. */
-export const shelves = ['sessions', 'incoming', 'messages', 'queued', 'retained'] as const
+/** What is kept: session heads, ids of incoming QoS 2 packets, messages that are queued, their places in queues, retained messages, wills. Records have numbers. */
+export const shelves = ['sessions', 'incoming', 'messages', 'queued', 'retained', 'wills'] as const
 export type Shelf = typeof shelves[number]
 
 /** Where sessions and retained messages outlive the process. What was put is readable only after a new start: memory has the truth. */

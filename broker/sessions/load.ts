@@ -36,5 +36,5 @@ export function loadSessions (records: Records): Loaded {
     message.places++
     session.add({ number, message, qos: head.qos, retain: head.retain, id: head.id, released: head.released })
   }
-  return { sessions: [...sessions.values()], retained: records.retained, next }
+  return { sessions: [...sessions.values()], retained: records.retained, wills: records.wills, next }
 }

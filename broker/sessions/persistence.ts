@@ -43,19 +43,15 @@ export class Persistence {
   readonly #deliveries = new Map<Session, { readonly client: object, readonly delivery: Delivery }>()
   /** Packet ids of QoS 2 from clients without a session. */
   readonly #incoming = new Map<string, Set<number>>()
-  readonly #wills = new Map<string, object>()
   /** What is published now, and whose it is: Aedes publishes one packet after the other. */
   #packet: InPublish | null = null
   #client: LiveClient | null = null
-  #broker: { readonly id: string } = { id: '' }
 
   constructor (sessions: Sessions) {
     this.#sessions = sessions
   }
 
-  async setup (broker: { readonly id: string }): Promise<void> {
-    this.#broker = broker
-  }
+  async setup (): Promise<void> {}
 
   async destroy (): Promise<void> {}
 
@@ -213,20 +209,16 @@ export class Persistence {
     this.#incoming.delete(id)
   }
 
-  async putWill (client: ClientOf, will: object): Promise<void> {
-    this.#wills.set(client.id, Object.assign(will, { brokerId: this.#broker.id, clientId: client.id }))
+  async putWill ({ id }: ClientOf, will: Published): Promise<void> {
+    this.#sessions.wills.keep(id, will)
   }
 
-  async getWill ({ id }: ClientOf): Promise<object | undefined> {
-    return this.#wills.get(id)
+  /** Called with a client that comes, whose will is not kept yet, and with the id of one that has gone, whose will has had its end. */
+  async delWill (client: ClientOf): Promise<void> {
+    if (!('clean' in client)) this.#sessions.wills.forget(client.id)
   }
 
-  async delWill ({ id }: ClientOf): Promise<object | undefined> {
-    const will = this.#wills.get(id)
-    this.#wills.delete(id)
-    return will
-  }
-
+  /** What an earlier process left is sent by broker/aedes.ts, before anybody comes. */
   streamWill (): Readable {
     return Readable.from([])
   }

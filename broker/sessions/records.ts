@@ -46,6 +46,14 @@ export interface QueuedHead {
   readonly released: boolean
 }
 
+/** The will of a connected client; the message is behind it. */
+export interface WillHead {
+  readonly clientId: string
+  readonly topic: string
+  readonly qos: 0 | 1 | 2
+  readonly retain: boolean
+}
+
 /** A retained message; the payload is behind it. */
 export interface RetainedHead {
   readonly topic: string

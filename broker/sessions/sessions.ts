@@ -8,6 +8,7 @@ import { FilterTree } from './filter-tree.ts'
 import { encodeRecord, type IncomingHead, type MessageHead, type QueuedHead, type SessionHead } from './records.ts'
 import { Retained, type RetainedLimits } from './retained.ts'
 import { bytesOf, Session, type Message, type Queued } from './session.ts'
+import { Wills } from './wills.ts'
 
 export interface SessionLimits extends RetainedLimits {
   readonly maxSessions: number
@@ -56,6 +57,7 @@ export interface SessionsParts {
 export interface Loaded {
   readonly sessions: readonly Session[]
   readonly retained: Iterable<readonly [number, Uint8Array]>
+  readonly wills: Iterable<readonly [number, Uint8Array]>
   /** The next number of each kind of record. */
   readonly next: Numbers
 }
@@ -65,6 +67,7 @@ interface Numbers { session: number, incoming: number, message: number, queued: 
 /** The sessions that outlive their connections, and the retained messages. In memory, and through the disk as well over restarts. */
 export class Sessions {
   readonly retained: Retained
+  readonly wills: Wills
   readonly #limits: SessionLimits
   readonly #disk: Disk
   readonly #clock: Clock
@@ -86,6 +89,7 @@ export class Sessions {
     this.#refuse = refuse
     this.#next = loaded?.next ?? { session: 1, incoming: 1, message: 1, queued: 1 }
     this.retained = new Retained(limits, disk)
+    this.wills = new Wills(disk)
     if (loaded !== undefined) this.#load(loaded)
   }
 
@@ -295,8 +299,9 @@ export class Sessions {
     })
   }
 
-  #load ({ sessions, retained }: Loaded): void {
+  #load ({ sessions, retained, wills }: Loaded): void {
     this.retained.load(retained)
+    this.wills.load(wills)
     const now = this.#clock.now()
     for (const session of sessions) {
       session.lastSeenAt ??= now // it was connected when the process ended

@@ -19,7 +19,7 @@ if (wanted > 100_000) t.setTimeout(7_200_000)
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 /** Full caches of all that is bounded (topics that nobody hears, the newest reading of each device …), and what the collector leaves. */
-const growthBytes = 32_000_000
+const growthBytes = 16_000_000
 /** What may stay of the packets is small here, so that it is full early. */
 const limits = { maxConnectsPerSecond: 1_000_000, takeoverIntervalMs: 0, maxRetained: 500, maxRetainedBytes: 500_000, maxSessions: 50, maxQueued: 100, maxQueuedBytes: 100_000, maxLastDevices: 100 }
 
@@ -90,14 +90,14 @@ function * cut (random: Random, bytes: Buffer): Iterable<Buffer> {
  * the shorter counts (a step that was put aside for another process has not worked), less the pauses of the garbage collector.
  */
 class Steps {
-  readonly #pauses: PerformanceEntry[] = []
+  readonly #pauses: Array<Pick<PerformanceEntry, 'startTime' | 'duration'>> = [] // the entries themselves are heavy
   readonly #long: Array<{ readonly fromMs: number, readonly toMs: number, readonly workMs: number }> = []
   #cpu = process.cpuUsage()
   #fromMs = 0
   #longestMs = 0
 
   constructor () {
-    new PerformanceObserver(list => this.#pauses.push(...list.getEntries().filter(({ duration }) => duration > 1))).observe({ entryTypes: ['gc'] })
+    new PerformanceObserver(list => this.#pauses.push(...list.getEntries().filter(({ duration }) => duration > 1).map(({ startTime, duration }) => ({ startTime, duration })))).observe({ entryTypes: ['gc'] })
   }
 
   begin (): void {
