@@ -64,7 +64,7 @@ export const settingsTable = {
 
   ISOBAR_BATCH_MAX_ROWS: integer('batch.maxRows', 5000, [1, 50_000], 'Most rows of one insert.'),
   ISOBAR_BATCH_MAX_BYTES: bytes('batch.maxBytes', '4MB', [1000, 10e6], 'Most payload bytes of one insert.'),
-  ISOBAR_BATCH_MAX_AGE: duration('batch.maxAgeMs', '100ms', [1, 60_000], 'Longest wait of a reading for its batch.'),
+  ISOBAR_BATCH_MAX_AGE: duration('batch.maxAgeMs', '40ms', [1, 60_000], 'Longest wait of a reading for its batch.'),
   ISOBAR_WRITE_WINDOW: integer('write.window', 3, [1, 64], 'Inserts in flight at the same time.'),
   ISOBAR_MAX_ASIDE_ROWS: integer('write.maxAsideRows', 20_000, [500, 1_000_000], 'Rows that the table does not take although it takes others: they wait aside, so that the others go on. Beyond it everything waits.'),
   ISOBAR_MAX_TRACKED_DEVICES: integer('track.maxDevices', 10_000, [1, 1_000_000], 'Devices whose stored ranges are remembered for <device>/stored and the gaps; beyond it those that were not heard for the longest time are forgotten, which harms nothing.'),
