@@ -7,7 +7,7 @@ function shown ({ topic, payload, qos, retain, dup }: Received): string {
   return `${topic} ${payload.toString()} qos ${qos}${retain ? ' retained' : ''}${dup ? ' dup' : ''}`
 }
 
-t.test('sessions, what waits and is in flight in them, retained messages and wills survive kill -9: what was acknowledged is there', { timeout: 110_000 }, async t => {
+t.test('sessions, what waits and is in flight in them, retained messages and wills survive kill -9: what was acknowledged is there', { timeout: 290_000 }, async t => {
   const gateway = await startTestGateway(t)
   const connect = async (fields: ConnectFields): Promise<RawClient> => await connectRaw(t, gateway.mqttUrl, fields)
   const app = await connect({ clientId: 'app', clean: false })
