@@ -15,19 +15,30 @@ interface Stretch {
   readonly without: Set<DeviceId>
 }
 
-/** So many devices at most have a stretch of their own beside the one they were taken from: each costs another look through it. */
-const maxApart = 4
-const maxStretches = 10_000
+export interface BacklogLimits {
+  readonly maxStretches: number
+  /** So many devices at most have a stretch of their own beside the one they were taken from: each costs another look through it. */
+  readonly maxApartDevices: number
+}
 
 /**
  * What the live lane has passed over: stretches of the inbox, read from the oldest on, two at a time, so that both give the same number of readings. A device that has most of what a read
  * brings gets a stretch of its own there, so that the others do not wait until all of it is written. Bounded: `full` says that no more may be passed over.
  */
 export class Backlog {
+  readonly #limits: BacklogLimits
   #stretches: Stretch[] = []
+  #apart = 0
+
+  constructor (limits: BacklogLimits) {
+    this.#limits = limits
+  }
 
   get isEmpty (): boolean { return this.#stretches.length === 0 }
-  get full (): boolean { return this.#stretches.length >= maxStretches }
+  get full (): boolean { return this.#stretches.length >= this.#limits.maxStretches }
+  get stretches (): number { return this.#stretches.length }
+  /** Devices that have a stretch of their own. */
+  get apart (): number { return this.#apart }
 
   /** Adds the deliveries from..to-1. They come after all that were added before. */
   add (from: number, to: number): void {
@@ -51,16 +62,18 @@ export class Backlog {
   /** Gives a device that has more than half of what was read the rest of the stretch for itself. */
   #setApart (stretch: Stretch, taken: readonly Delivery[]): void {
     const { next, to, only, without } = stretch
-    if (only !== null || without.size >= maxApart || this.full) return
+    if (only !== null || without.size >= this.#limits.maxApartDevices || this.full) return
     const device = mostOf(taken)
     if (device === null) return
     without.add(device)
     this.#stretches.splice(this.#stretches.indexOf(stretch) + 1, 0, { next, to, given: 0, only: device, without: new Set() })
     stretch.given = 0
+    this.#apart++
   }
 
   #remove (stretch: Stretch): void {
     this.#stretches = this.#stretches.filter(other => other !== stretch)
+    if (stretch.only !== null) this.#apart--
     for (const other of this.#stretches.slice(0, 2)) other.given = 0
   }
 }

@@ -4,7 +4,7 @@ import { Alarm } from '../lib/alarm.ts'
 import { type Clock } from '../lib/clock.ts'
 import { liveMs, type Settled } from '../schemas/delivery.ts'
 import { packSettled, type PackedSettled } from '../schemas/thread.ts'
-import { Backlog } from './backlog.ts'
+import { Backlog, type BacklogLimits } from './backlog.ts'
 import { type Chunk, type Demand, type Source } from './source.ts'
 import { Tail } from './tail.ts'
 
@@ -12,6 +12,7 @@ export interface InboxSourceParts {
   readonly reader: Pick<InboxReader, 'read' | 'next'>
   /** Tells the thread that writes the inbox what is settled; it answers with `confirmed`. */
   readonly post: (id: number, settled: PackedSettled) => void
+  readonly limits: BacklogLimits
   readonly clock: Clock
 }
 
@@ -35,7 +36,7 @@ export class InboxSource implements Source {
   readonly #parts: InboxSourceParts
   readonly #unconfirmed = new Map<number, () => void>()
   readonly #tail: Tail
-  readonly #backlog = new Backlog()
+  readonly #backlog: Backlog
   /** The next live delivery, and the one that is received next. */
   #next = 0
   #end: number
@@ -52,6 +53,7 @@ export class InboxSource implements Source {
     this.#parts = parts
     this.#alarm = new Alarm(parts.clock)
     this.#end = parts.reader.next()
+    this.#backlog = new Backlog(parts.limits)
     this.#tail = new Tail(parts.clock)
     this.#tail.observe(this.#end)
   }
@@ -78,7 +80,7 @@ export class InboxSource implements Source {
   }
 
   position (): ReturnType<Source['position']> {
-    return { next: this.#next, caughtUp: this.#caughtUp && this.#backlog.isEmpty && this.#again === null, again: this.#again !== null }
+    return { next: this.#next, caughtUp: this.#caughtUp && this.#backlog.isEmpty && this.#again === null, again: this.#again !== null, stretches: this.#backlog.stretches, apart: this.#backlog.apart }
   }
 
   async settle (settled: readonly Settled[]): Promise<void> {

@@ -119,7 +119,7 @@ export class MqttSource implements Source {
   }
 
   position (): ReturnType<Source['position']> {
-    return { next: this.#next, caughtUp: this.#next > this.#lastNumber && this.#again === null, again: this.#again !== null }
+    return { next: this.#next, caughtUp: this.#next > this.#lastNumber && this.#again === null, again: this.#again !== null, stretches: 0, apart: 0 }
   }
 
   async settle (settled: readonly Settled[]): Promise<void> {

@@ -40,5 +40,5 @@ export interface Source {
    * Number of the next live delivery to be read, whether all that was there when it last looked has been read, the backlog too, and whether something is
    * being read again.
    */
-  position (): { readonly next: number, readonly caughtUp: boolean, readonly again: boolean }
+  position (): { readonly next: number, readonly caughtUp: boolean, readonly again: boolean, readonly stretches: number, readonly apart: number }
 }

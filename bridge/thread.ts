@@ -24,7 +24,7 @@ const post = (message: FromBridge, transfer: ArrayBuffer[] = []): void => port.p
 const stop = new AbortController()
 
 const reader = openInboxReader(data.inboxDir)
-const source = new InboxSource({ reader, post: (id, settled) => post({ kind: 'settle', id, settled }, buffersOf(settled)), clock })
+const source = new InboxSource({ reader, post: (id, settled) => post({ kind: 'settle', id, settled }, buffersOf(settled)), limits: data.settings.limits, clock })
 const log = createLog(data.logLevel).child({ part: 'bridge' })
 const bridge = new BridgeRun({ ...data, source, inbox: reader, freshFrom: reader.next(), counters: reader.counters, tell: notices => post({ kind: 'notices', notices }), clock, log })
 const tracer = new Tracer({

@@ -3,7 +3,7 @@ import { decodeBirth } from '../schemas/birth.ts'
 import { type Incoming } from '../schemas/delivery.ts'
 import { decodeState } from '../schemas/state.ts'
 import { checkTelemetry } from '../schemas/telemetry-decode.ts'
-import { type JournaledTopic, type Topics } from '../schemas/topics.ts'
+import { type DeviceId, type JournaledTopic, type Topics } from '../schemas/topics.ts'
 import { type CheckedTelemetry, type Mirror } from './mirror.ts'
 import { isWill, ownBytes, wireBytes, type InPublish } from './packet.ts'
 import { type Pace } from './pace.ts'
@@ -15,6 +15,8 @@ import { type BrokerStats } from './stats.ts'
 export interface Journal {
   /** Takes a delivery; `flushed` is called when it is on disk, in the order of the appends. While the journal is full that takes until there is room. */
   append (incoming: Incoming, flushed: () => void): void
+  /** The devices that it has counted. */
+  counters (): { readonly size: number, has (deviceId: DeviceId): boolean }
   /** null, or why it has no room. */
   readonly full: object | null
   onFullChanged (listener: (full: object | null) => void): void
@@ -37,6 +39,7 @@ export interface AdmissionParts {
   readonly pace: Pace
   readonly stats: BrokerStats
   readonly maxHeldBytes: number
+  readonly maxDevices: number
   readonly clock: Clock
 }
 
@@ -64,6 +67,7 @@ export class Admission {
     const journaled = topics.parseJournaled(packet.topic)
     const waits = (journaled !== null && packet.qos > 0) || origin.release.size > 0
     if (waits && this.#parts.inbox.full !== null && this.#overLimit(packet)) return this.#refuse('heldBytes', packet, origin, pass)
+    if (journaled !== null && this.#isOneTooMany(journaled.deviceId)) return this.#refuse('devices', packet, origin, pass)
     if (packet.retain) packet.payload = ownBytes(packet.payload)
     if (journaled === null) origin.release.pass(packet, pass)
     else this.#admitJournaled({ packet, journaled, checked: check(packet.payload, journaled) }, origin, pass)
@@ -131,6 +135,12 @@ export class Admission {
   /** Shows telemetry in the mirror. */
   #mirror ({ packet, journaled, checked }: Message): void {
     if (typeof checked !== 'string') this.#parts.mirror.received(journaled.deviceId, packet.payload, checked)
+  }
+
+  /** Each device that was ever counted has its counters for ever. */
+  #isOneTooMany (deviceId: DeviceId): boolean {
+    const devices = this.#parts.inbox.counters()
+    return devices.size >= this.#parts.maxDevices && !devices.has(deviceId)
   }
 
   #overLimit (packet: InPublish): boolean {

@@ -85,7 +85,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const interest = new Interest(topics)
   const mirror = new Mirror({ topics, interest, stats, clock, maxLastDevices: limits.maxLastDevices, publish: async (topic, payload, retain) => await show(topic, payload, 0, retain) })
   const pace = new Pace({ maxPerMinute: limits.maxDeadLettersPerMinute, stats, clock, log })
-  const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes })
+  const admission = new Admission({ inbox, topics, mirror, pace, stats, clock, maxHeldBytes: limits.maxHeldBytes, maxDevices: limits.maxDevices })
   const { refuse } = rejections
   const borders = new Borders({ access, topics, stats, refuse })
   const sessions = parts.sessions ?? createSessions({ limits, clock, log, refuse })

@@ -15,8 +15,6 @@ import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
-/** A client that has ended its side gets its acknowledgements for so long: it may as well be gone. */
-const answerMs = 5_000
 
 /** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. `certificate`: the name in a certificate that was verified. */
 export interface Peer {
@@ -28,6 +26,8 @@ export interface Peer {
 export interface ConnectionLimits extends GateLimits {
   readonly maxOutboundBytes: number
   readonly connectTimeoutMs: number
+  /** A client that has ended its side gets its acknowledgements for so long: it may as well be gone. */
+  readonly halfCloseTimeoutMs: number
   /** PUBLISHes a second, and bytes of them. */
   readonly maxRate: number
   readonly maxRateBytes: number
@@ -170,7 +170,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
       if (!this.deciding && nowMs - openedMs >= limits.connectTimeoutMs) this.close('connectTimeout')
     } else if (this.#ended) {
       this.#endedMs ??= nowMs
-      if (nowMs - this.#endedMs >= answerMs) this.emit('end')
+      if (nowMs - this.#endedMs >= limits.halfCloseTimeoutMs) this.#giveUp()
     } else if (this.#heard || this.#paused) {
       this.wake() // it may wait for its rate
       this.#heard = false
@@ -178,6 +178,11 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     } else if (this.keepaliveMs > 0 && nowMs - this.#heardMs > 1.5 * this.keepaliveMs) {
       this.close('keepalive')
     }
+  }
+
+  #giveUp (): void {
+    this.#parts.stats.halfClosed++
+    this.emit('end')
   }
 
   turnEnd (): void {

@@ -71,9 +71,10 @@ export const rules = {
   halfOpenPerAddress: { because: 'a connection came while as many of its address as the limit had not logged in', clause: null, reaction: 'close' },
   connectRate: { because: 'connections of one address came faster than the limit', clause: null, reaction: 'close' },
   takeover: { because: 'a client id was taken over twice within the interval', clause: null, reaction: 'close' },
-  // Sessions and retained messages.
+  // Sessions, devices and retained messages.
   sessions: { because: 'as many sessions are kept as the limit', clause: null, reaction: 'close' },
   queueFull: { because: 'what waits for an absent client reached a limit, and its oldest is dropped', clause: null, reaction: 'drop' },
+  devices: { because: 'a device came beyond the limit of those in the books', clause: null, reaction: 'close' },
   retainedFull: { because: 'as much is retained as the limit, and a message was not', clause: null, reaction: 'drop' },
   // While a connection is open.
   accessRevoked: { because: 'the access rules have changed, and do not let the client in any more', clause: null, reaction: 'close' },

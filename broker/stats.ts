@@ -9,6 +9,8 @@ export interface BrokerStats {
   connectsDelayed: number
   /** Clients that took the place of a connected one with their id. */
   takeovers: number
+  /** Connections whose clients had ended their side, and were not acknowledged in time. */
+  halfClosed: number
   /** Times that a connection was not read on because it sent faster than its rate. */
   ratePauses: number
   /** Connections that ended with an error: of the socket, or of a packet that Aedes refused. */
@@ -51,6 +53,7 @@ export function createStats (): BrokerStats {
     halfOpen: 0,
     connectsDelayed: 0,
     takeovers: 0,
+    halfClosed: 0,
     ratePauses: 0,
     failedConnections: 0,
     acceptFailures: 0,

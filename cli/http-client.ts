@@ -23,7 +23,7 @@ const defaultTimeoutMs = 60_000
  * The gateway that these settings describe: ISOBAR_HTTP, with the token of ISOBAR_HTTP_TOKEN when there is one.
  * @throws IsobarError ISO_CLI_USAGE when the settings leave the port to the gateway
  */
-export function createGatewayApi ({ http }: Pick<Settings, 'http'>, timeoutMs = defaultTimeoutMs): GatewayApi {
+export function createGatewayApi ({ http }: { readonly http: Pick<Settings['http'], 'url' | 'token'> }, timeoutMs = defaultTimeoutMs): GatewayApi {
   const base = reachable(http.url)
   if (new URL(base).port === '0') throw new IsobarError('ISO_CLI_USAGE', { detail: `ISOBAR_HTTP=${http.url} takes any free port; set it to the one of the gateway's greeting` })
   const headers: Record<string, string> = http.token === undefined ? {} : { authorization: `Bearer ${http.token}` }

@@ -32,7 +32,7 @@ import { statusRoutes } from './http/api/status.ts'
 import { traceRoutes } from './http/api/trace.ts'
 import { healthRoutes } from './http/health.ts'
 import { metricsRoutes } from './http/metrics.ts'
-import { openHttpServer } from './http/server.ts'
+import { noHttpRefused, openHttpServer } from './http/server.ts'
 import { LazyDatabase } from './lazy-database.ts'
 import { LetterWork } from './letter-work.ts'
 import { Replays } from './replays.ts'
@@ -131,9 +131,10 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const people = closers.add(new LazyDatabase({ url: database.url, schema: settings.database.schema, statementTimeoutMs: settings.write.statementTimeoutMs, poolSize: 2 }, log))
     const letters = async <T>(use: (letters: Letters) => Promise<T>): Promise<T> => await people.with(async database => await use(createLetters(database)))
 
+    const httpRefused = noHttpRefused()
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes, () => condition.status().backlog),
-      metricsRoutes({ inbox, broker: broker.stats, sessions, disk, rejections: rejections.counts, access, reload, bridge, stored, ready: condition.isReady }),
+      metricsRoutes({ inbox, broker: broker.stats, sessions, disk, rejections: rejections.counts, access, reload, bridge, stored, http: httpRefused, ready: condition.isReady }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),
@@ -141,7 +142,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
       rejectionsRoutes(rejections),
       accessRoutes({ reload, topics, clear: async topic => await broker.publish(topic, '', { qos: 0, retain: true }) }),
       statusRoutes(condition.status)
-    ], log.child({ part: 'http' })))
+    ], log.child({ part: 'http' }), httpRefused))
 
     const listener = closers.add(await listen(broker, { url: settings.mqtt.url, open: letsSomebodyIn(settings.access) }))
     return {

@@ -1,5 +1,6 @@
-import { mkdir, open, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, open, stat, statfs } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { codeOf } from '../lib/errors.ts'
 
 /**
@@ -28,4 +29,11 @@ export async function syncFolder (dir: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+/** Bytes of its disk that the inbox of a folder can have: what is free, and what its file has already. */
+export async function diskBytesOf (dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir)
+  const file = join(dir, 'data.mdb')
+  return bavail * bsize + (existsSync(file) ? (await stat(file)).size : 0)
 }

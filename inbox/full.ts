@@ -28,6 +28,14 @@ export interface Levels {
 }
 
 const resumeAt = 0.9
+const defaultMaxBytes = 2e9
+const shareOfDisk = 0.8
+const leastMaxBytes = 64e3
+
+/** Most bytes of an inbox: what is given, else 2 GB, or 80 % of what it can have of the disk if that is less. @param diskBytes free, and what its file has already */
+export function maxBytesOf (given: number | undefined, diskBytes: number): number {
+  return given ?? Math.max(leastMaxBytes, Math.min(defaultMaxBytes, Math.floor(shareOfDisk * diskBytes)))
+}
 
 /**
  * Whether the inbox is full. What made it full has to fall clearly below its limit before it is not, so that it does not flutter.

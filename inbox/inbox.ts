@@ -6,8 +6,8 @@ import { type Logger } from '../lib/log.ts'
 import { type Counters, type Incoming, type Settled } from '../schemas/delivery.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { type Totals } from './counters.ts'
-import { makeFolder, syncFolder } from './folder.ts'
-import { type InboxFull } from './full.ts'
+import { diskBytesOf, makeFolder, syncFolder } from './folder.ts'
+import { maxBytesOf, type InboxFull } from './full.ts'
 import { Journal } from './journal.ts'
 import { openLock } from '../lib/lock.ts'
 import { openStore, type Store } from './store.ts'
@@ -15,8 +15,8 @@ import { openStore, type Store } from './store.ts'
 export interface InboxSettings {
   readonly dir: string
   readonly gatewayName: string
-  /** Most bytes of unsettled deliveries, counted in whole groups. */
-  readonly maxBytes: number
+  /** Most bytes of unsettled deliveries, counted in whole groups; undefined: 2 GB, or 80 % of the free disk. */
+  readonly maxBytes: number | undefined
   /** Greatest age of the oldest unsettled delivery. */
   readonly maxAgeMs: number
   /** Free disk space that is left alone. */
@@ -46,6 +46,8 @@ export interface InboxStats {
 export interface Inbox {
   /** The gateway's name and a random id that was made with the inbox. */
   readonly gatewayId: string
+  /** Most bytes of unsettled deliveries. */
+  readonly maxBytes: number
   /** Why nothing is taken in, null when it is. Settling goes on either way. */
   readonly full: InboxFull | null
   /**
@@ -74,13 +76,14 @@ export interface Inbox {
  * Opens the inbox of a folder, which is made when it is missing. Takes the same time however much is in it.
  * @throws IsobarError ISO_DATA_LOCKED, ISO_DATA_UNWRITABLE, ISO_INBOX_FORMAT, ISO_INBOX_DAMAGED
  */
-export async function openInbox ({ dir, gatewayName, ...limits }: InboxSettings, { clock, log }: { readonly clock: Clock, readonly log: Logger }): Promise<Inbox> {
+export async function openInbox ({ dir, gatewayName, ...given }: InboxSettings, { clock, log }: { readonly clock: Clock, readonly log: Logger }): Promise<Inbox> {
   const closers = new Closers()
   try {
     await makeFolder(dir)
     closers.add(await openLock(dir))
     const store = closers.add(openStore(dir, { readOnly: false }))
     const id = store.id() ?? await create(store, dir)
+    const limits = { ...given, maxBytes: maxBytesOf(given.maxBytes, await diskBytesOf(dir)) }
     const journal = new Journal({ gatewayId: `${gatewayName}-${id}`, dir, store, closers, limits, clock, log })
     await journal.open()
     return journal

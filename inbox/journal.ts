@@ -57,6 +57,7 @@ export class Journal implements Inbox {
     this.#summary = parts.store.summary()
   }
 
+  get maxBytes (): number { return this.#parts.limits.maxBytes }
   get full (): InboxFull | null { return this.#room.full }
 
   append (incoming: Incoming, flushed: () => void): number {

@@ -52,7 +52,7 @@ export function parseDuration (value: string): number {
 const byteUnits: Units = { '': 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 
 /** A size such as `64kB`, `2GB`, `512MiB`; value and bounds are in bytes. */
-export function bytes<P extends string> (path: P, fallback: string, bounds: Bounds, about: string): Setting<P, number> {
+export function bytes<P extends string, D extends string | undefined> (path: P, fallback: D, bounds: Bounds, about: string): Setting<P, D extends string ? number : number | undefined> {
   const parse = (value: string): number => within(bounds, measure(value, byteUnits), 'a size such as 64kB, 2GB or 512MiB, in bytes', value)
   return { path, type: 'size', default: fallback, text: about, secret: false, parse }
 }

@@ -82,8 +82,8 @@ export interface BridgeStatus {
   readonly inFlight: number
   readonly aside: number
   readonly left: number
-  /** Number of the next delivery to be read, and whether all that was in the inbox then has been read. */
-  readonly position: { readonly next: number, readonly caughtUp: boolean }
+  /** Number of the next delivery to be read, whether all that was in the inbox then has been read, the stretches that were passed over, and the devices that are read apart. */
+  readonly position: { readonly next: number, readonly caughtUp: boolean, readonly stretches: number, readonly apart: number }
 }
 
 /** Counts since the start of the thread. */

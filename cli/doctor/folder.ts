@@ -1,6 +1,7 @@
 import { constants, existsSync } from 'node:fs'
 import { access, stat, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { maxBytesOf } from '../../inbox/full.ts'
 import { IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { bytesText, fail, failWith, ok, warn, type Finding } from './finding.ts'
@@ -39,10 +40,13 @@ export async function checkDisk ({ data, inbox }: Pick<Settings, 'data' | 'inbox
   const { bavail, bsize, type } = await statfs(dir)
   const inboxFile = join(resolve(data.dir), 'inbox', 'data.mdb')
   const usedBytes = existsSync(inboxFile) ? (await stat(inboxFile)).size : 0
-  return diskFinding({ freeBytes: bavail * bsize, usedBytes, isMemory: type === tmpfs || type === ramfs, ...inbox })
+  const freeBytes = bavail * bsize
+  return diskFinding({ freeBytes, usedBytes, isMemory: type === tmpfs || type === ramfs, reserveBytes: inbox.reserveBytes, maxBytes: maxBytesOf(inbox.maxBytes, freeBytes + usedBytes) })
 }
 
-export interface DiskFacts extends Pick<Settings['inbox'], 'reserveBytes' | 'maxBytes'> {
+export interface DiskFacts {
+  readonly reserveBytes: number
+  readonly maxBytes: number
   readonly freeBytes: number
   /** What the inbox's file has already. */
   readonly usedBytes: number

@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path'
+import { diskBytesOf } from '../../inbox/folder.ts'
+import { maxBytesOf, type FullLimits } from '../../inbox/full.ts'
 import { type InboxLook } from '../../inbox/look.ts'
 import { IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
@@ -30,13 +32,14 @@ export async function checkInbox ({ data, inbox }: Settings): Promise<{ readonly
   const dir = join(resolve(data.dir), 'inbox')
   try {
     const look = await lookIntoInbox(dir)
-    return { look, finding: inboxFinding(dir, look, inbox, Date.now()) }
+    const maxBytes = look === null ? Infinity : maxBytesOf(inbox.maxBytes, await diskBytesOf(dir))
+    return { look, finding: inboxFinding(dir, look, { ...inbox, maxBytes }, Date.now()) }
   } catch (error) {
     return { look: null, finding: failWith('inbox', error instanceof IsobarError ? error : new IsobarError('ISO_DATA_UNWRITABLE', { detail: `${dir} (${textOf(error)})`, cause: error })) }
   }
 }
 
-export function inboxFinding (dir: string, look: InboxLook | null, { maxBytes, maxAgeMs }: Settings['inbox'], now: number): Finding {
+export function inboxFinding (dir: string, look: InboxLook | null, { maxBytes, maxAgeMs }: Pick<FullLimits, 'maxBytes' | 'maxAgeMs'>, now: number): Finding {
   if (look === null) return ok('inbox', `${dir} is not there yet; a gateway makes it`)
   if (look.holder !== null) return ok('inbox', `${dir} is used by a gateway (${look.holder})`)
   if (look.contents === null) return ok('inbox', `${dir} is empty, and no gateway uses it`)

@@ -6,11 +6,11 @@ import { type Inbox } from '../../inbox/inbox.ts'
 import { version } from '../../lib/package.ts'
 import { noBridgeCounters, type BridgeStatus } from '../../schemas/thread.ts'
 import { accessMetrics, type AccessMetricsParts } from './access-metrics.ts'
-import { type Routes } from './server.ts'
+import { type HttpRefused, type Routes } from './server.ts'
 
 /** Where the figures come from: the parts count by themselves, and are asked when somebody looks. */
 export interface MetricsParts extends AccessMetricsParts {
-  readonly inbox: Pick<Inbox, 'gatewayId' | 'totals' | 'backlog' | 'full' | 'stats'>
+  readonly inbox: Pick<Inbox, 'gatewayId' | 'maxBytes' | 'totals' | 'counters' | 'backlog' | 'full' | 'stats'>
   readonly broker: () => BrokerStats
   readonly sessions: { stats (): SessionStats }
   readonly disk: { stats (): DiskStats }
@@ -18,6 +18,7 @@ export interface MetricsParts extends AccessMetricsParts {
   readonly rejections: () => Readonly<Record<string, number>>
   readonly bridge: { readonly status: BridgeStatus | null, readonly restarts: number }
   readonly stored: { readonly forgotten: number }
+  readonly http: HttpRefused
   readonly ready: () => boolean
 }
 
@@ -27,6 +28,7 @@ export function metricsRoutes (parts: MetricsParts): Routes {
   collectDefaultMetrics({ register: registry })
   const define = definer(registry)
   gatewayMetrics(define, parts)
+  define.counters('isobar_http_refused_requests_total', 'What the HTTP server refused, by limit: connections, bodies that were too long, requests that took too long to come.', 'limit', () => ({ ...parts.http }))
   inboxMetrics(define, parts)
   brokerMetrics(define, parts.broker)
   sessionMetrics(define, parts)
@@ -78,7 +80,9 @@ function inboxMetrics (define: Define, { inbox }: MetricsParts): void {
   })
   define.gauge('isobar_inbox_pending_readings', 'Readings taken in that have no end yet.', () => inbox.totals().pending)
   define.gauge('isobar_inbox_backlog_deliveries', 'Deliveries that are not settled.', () => inbox.backlog().deliveries)
-  define.gauge('isobar_inbox_backlog_bytes', 'Bytes of the groups that hold them; ISOBAR_INBOX_MAX_BYTES is the limit.', () => inbox.backlog().bytes)
+  define.gauge('isobar_inbox_backlog_bytes', 'Bytes of the groups that hold them.', () => inbox.backlog().bytes)
+  define.gauge('isobar_inbox_limit_bytes', 'Most of these bytes: ISOBAR_INBOX_MAX_BYTES, or what the free disk allowed at the start.', () => inbox.maxBytes)
+  define.gauge('isobar_inbox_counted_devices', 'Devices in the books; ISOBAR_MAX_DEVICES is the limit.', () => inbox.counters().size)
   define.gauge('isobar_inbox_oldest_age_seconds', 'Age of the oldest delivery that is not settled.', () => (inbox.backlog().oldestMs ?? 0) / 1000)
   define.gauge('isobar_inbox_full', '1 while nothing is taken in, and acknowledgements wait.', () => Number(inbox.full !== null))
   define.counter('isobar_inbox_commits_total', 'Transactions brought to disk.', () => inbox.stats().commits)
@@ -92,6 +96,7 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.counter('isobar_broker_accepted_connections_total', 'MQTT connections that were opened.', () => stats().connectionsTotal)
   define.gauge('isobar_broker_half_open_connections', 'Of these: those that have not logged in, or wait to be let in.', () => stats().halfOpen)
   define.counter('isobar_broker_delayed_connections_total', 'Connections that waited to be let in because too many came at once.', () => stats().connectsDelayed)
+  define.counter('isobar_broker_half_closed_connections_total', 'Connections that ended because their clients had ended their side, and were not acknowledged within ISOBAR_HALF_CLOSE_TIMEOUT.', () => stats().halfClosed)
   define.counter('isobar_broker_takeovers_total', 'Clients that took the place of a connected one with their id.', () => stats().takeovers)
   define.counter('isobar_broker_rate_pauses_total', 'Times that a connection was not read on because it sent faster than ISOBAR_MAX_RATE.', () => stats().ratePauses)
   define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
@@ -152,6 +157,8 @@ function bridgeMetrics (define: Define, bridge: MetricsParts['bridge']): void {
   define.counter('isobar_bridge_held_rows_total', 'Rows set aside until the database takes them; each time counts.', () => counters().rowsHeld)
   define.gauge('isobar_bridge_inflight_batches', 'Batches being written.', () => bridge.status?.inFlight ?? 0)
   define.gauge('isobar_bridge_aside_deliveries', 'Deliveries set aside.', () => bridge.status?.aside ?? 0)
+  define.gauge('isobar_bridge_backlog_stretches', 'Stretches of the inbox that live readings have passed over; ISOBAR_MAX_STRETCHES is the limit.', () => bridge.status?.position.stretches ?? 0)
+  define.gauge('isobar_bridge_apart_devices', 'Devices of the backlog that are read apart.', () => bridge.status?.position.apart ?? 0)
   define.gauge('isobar_bridge_left_devices', 'Devices whose deliveries stay in the inbox until there is room for more of them aside.', () => bridge.status?.left ?? 0)
 }
 

@@ -11,6 +11,17 @@ export interface HttpSettings {
   readonly url: string
   /** Undefined: none is asked for, which is allowed on loopback only. */
   readonly token: string | undefined
+  readonly maxConnections: number
+  readonly maxBodyBytes: number
+  /** For a request to come, headers and body. */
+  readonly timeoutMs: number
+}
+
+/** What was refused at each limit. */
+export interface HttpRefused { connections: number, bodies: number, timeouts: number }
+
+export function noHttpRefused (): HttpRefused {
+  return { connections: 0, bodies: 0, timeouts: 0 }
 }
 
 declare module 'fastify' {
@@ -23,9 +34,8 @@ declare module 'fastify' {
 /** A group of routes, added to the server before it listens. */
 export type Routes = (server: FastifyInstance) => void
 
-const requestTimeoutMs = 10_000
-const maxBodyBytes = 1_000_000
-const maxConnections = 200
+/** A connection without a request ends after so many times the time for one. */
+const idleTimes = 6
 
 /** A page that is made of nothing but JSON and text needs no rights at all in a browser. */
 const responseHeaders = {
@@ -38,17 +48,21 @@ const responseHeaders = {
 /**
  * Listens for HTTP. Every request passes the Host check, and the token when there is one, but for routes that are `open`. What changes something
  * must not come from another site's page.
+ * @param refused counts what is refused at a limit
  * @returns the URL with the real port. `close` ends connections that still have a request under way.
  * @throws IsobarError ISO_HTTP_TOKEN beyond loopback without a token; ISO_LISTEN_TAKEN, ISO_LISTEN_REFUSED naming ISOBAR_HTTP
  */
-export async function openHttpServer ({ url, token }: HttpSettings, routes: readonly Routes[], log: Logger): Promise<Closable & { readonly url: string }> {
+export async function openHttpServer ({ url, token, maxConnections, maxBodyBytes, timeoutMs }: HttpSettings, routes: readonly Routes[], log: Logger, refused: HttpRefused = noHttpRefused()): Promise<Closable & { readonly url: string }> {
   const { hostname, port } = new URL(url)
   if (token === undefined && !isLoopback(withoutBrackets(hostname))) throw new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${url}` })
 
-  const server = fastify({ bodyLimit: maxBodyBytes, requestTimeout: requestTimeoutMs, connectionTimeout: 6 * requestTimeoutMs, forceCloseConnections: true, logger: false })
+  const http = { headersTimeout: timeoutMs, requestTimeout: timeoutMs, connectionsCheckingInterval: Math.min(1000, timeoutMs / 2) }
+  const server = fastify({ http, bodyLimit: maxBodyBytes, requestTimeout: timeoutMs, connectionTimeout: idleTimes * timeoutMs, forceCloseConnections: true, logger: false })
   server.server.maxConnections = maxConnections
+  server.server.on('drop', () => { refused.connections++ })
+  server.server.on('clientError', error => { if (codeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT') refused.timeouts++ }) // Fastify's own listener answers
   addGuards(server, hostname, token)
-  addErrors(server, log)
+  addErrors(server, log, refused)
   for (const add of routes) add(server)
   const actualPort = await listen(server, withoutBrackets(hostname), port === '' ? 80 : Number(port), url)
   return { url: `http://${hostname}:${actualPort}`, close: async () => await server.close() }
@@ -67,12 +81,13 @@ function addGuards (server: FastifyInstance, ownHost: string, token: string | un
 }
 
 /** Every error is `{ error, code }`: a sentence and its code in docs/ERRORS.md. */
-function addErrors (server: FastifyInstance, log: Logger): void {
+function addErrors (server: FastifyInstance, log: Logger, refused: HttpRefused): void {
   server.removeContentTypeParser('text/plain') // JSON only: a browser sends plain text to other sites without asking
   server.setNotFoundHandler(async (request, reply) => await refuse(reply, 404, new IsobarError('ISO_HTTP_MISSING', { detail: `${request.method} ${request.url.split('?')[0]}` })))
   server.setErrorHandler(async (error: FastifyError | IsobarError, request, reply) => {
     if (error instanceof IsobarError) return await refuse(reply, statusOf[error.code] ?? 503, error)
     const status = error.statusCode ?? 500
+    if (status === 413) refused.bodies++
     if (status < 500) return await refuse(reply, status, new IsobarError('ISO_HTTP_REQUEST', { detail: error.message }))
     log.error({ err: error, route: request.routeOptions.url }, 'a request failed')
     return await refuse(reply, status, new IsobarError('ISO_HTTP_FAILED'))

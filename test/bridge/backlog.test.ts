@@ -24,7 +24,7 @@ function readAll (backlog: Backlog, read: ReadStretch): Delivery[] {
 }
 
 t.test('a stretch is read from its beginning, and nothing beyond its end', t => {
-  const backlog = new Backlog()
+  const backlog = new Backlog({ maxStretches: 10, maxApartDevices: 4 })
   const { read } = inboxOf(Array.from({ length: 30 }, (_, n) => `dev-${n % 5}`))
   backlog.add(3, 20)
   backlog.add(20, 20)
@@ -34,7 +34,7 @@ t.test('a stretch is read from its beginning, and nothing beyond its end', t => 
 })
 
 t.test('the oldest two stretches give the same number of readings, and later ones come after them', t => {
-  const backlog = new Backlog()
+  const backlog = new Backlog({ maxStretches: 10, maxApartDevices: 4 })
   const { read } = inboxOf(Array.from({ length: 60 }, (_, n) => `dev-${n % 5}`))
   for (const from of [0, 20, 40]) backlog.add(from, from + 8)
   t.strictSame(readAll(backlog, read).map(({ number }) => number).filter(number => number % 4 === 0), [0, 20, 4, 24, 40, 44])
@@ -42,7 +42,7 @@ t.test('the oldest two stretches give the same number of readings, and later one
 })
 
 t.test('one device\'s backlog does not keep the others waiting, and everything is given once', t => {
-  const backlog = new Backlog()
+  const backlog = new Backlog({ maxStretches: 10, maxApartDevices: 4 })
   const devices = [...Array.from({ length: 400 }, () => 'flood'), ...Array.from({ length: 20 }, (_, n) => `dev-${n % 4}`), ...Array.from({ length: 400 }, () => 'flood')]
   const { read, looks } = inboxOf(devices)
   backlog.add(0, devices.length)
@@ -59,11 +59,25 @@ t.test('one device\'s backlog does not keep the others waiting, and everything i
 })
 
 t.test('at most four devices get a stretch of their own', t => {
-  const backlog = new Backlog()
+  const backlog = new Backlog({ maxStretches: 10, maxApartDevices: 4 })
   const devices = Array.from({ length: 10 }, (_, n) => Array.from({ length: 8 }, () => `dev-${n}`)).flat()
   const { read, looks } = inboxOf(devices)
   backlog.add(0, devices.length)
   t.equal(readAll(backlog, read).length, devices.length)
   t.ok(looks() <= 5 * devices.length / 4)
+  t.equal(backlog.apart, 0)
+  t.end()
+})
+
+t.test('a backlog of as many stretches as the limit is full until one of them is read', t => {
+  const backlog = new Backlog({ maxStretches: 2, maxApartDevices: 0 })
+  const { read } = inboxOf(Array.from({ length: 20 }, () => 'dev-0'))
+  backlog.add(0, 4)
+  t.notOk(backlog.full)
+  backlog.add(10, 14)
+  t.ok(backlog.full)
+  t.equal(backlog.stretches, 2)
+  backlog.read(read)
+  t.notOk(backlog.full)
   t.end()
 })

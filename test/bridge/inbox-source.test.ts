@@ -4,6 +4,7 @@ import { InboxSource } from '../../bridge/inbox-source.ts'
 import { type Chunk, type Demand } from '../../bridge/source.ts'
 import { type Inbox } from '../../inbox/inbox.ts'
 import { realClock } from '../../lib/clock.ts'
+import { loadSettings } from '../../schemas/settings.ts'
 import { type Delivery } from '../../schemas/delivery.ts'
 import { unpackSettled, type PackedSettled } from '../../schemas/thread.ts'
 import { teleDelivery } from '../helpers/bridge.ts'
@@ -22,7 +23,7 @@ async function openSource (t: Test): Promise<TestSource> {
   const dir = testInboxDir(t)
   const inbox = await openTestInbox(t, { dir })
   const posted: TestSource['posted'] = []
-  const source = new InboxSource({ reader: openTestReader(t, dir), post: (id, settled) => posted.push({ id, settled }), clock: realClock })
+  const source = new InboxSource({ limits: loadSettings({}).limits, reader: openTestReader(t, dir), post: (id, settled) => posted.push({ id, settled }), clock: realClock })
   inbox.onAppended(next => source.appended(next))
   const stop = new AbortController()
   t.teardown(() => stop.abort())
@@ -56,7 +57,7 @@ t.test('a new one begins with what is not settled, and knows when it has read al
   for (let n = 0; n < 3; n++) await append(inbox, incoming({ payload: new Uint8Array([n]) }))
   const second = (await take(source, 3, { stop })).find(({ payload }) => payload[0] === 1)!
   await inbox.settle([settledAs('stored', second)])
-  const again = new InboxSource({ reader: openTestReader(t, dir), post: () => {}, clock: realClock })
+  const again = new InboxSource({ limits: loadSettings({}).limits, reader: openTestReader(t, dir), post: () => {}, clock: realClock })
   t.equal(again.position().caughtUp, false)
   const read: number[] = []
   for await (const chunk of again.read(stop.signal, always)) {
@@ -124,7 +125,7 @@ async function openTurned (t: Test, atStart = 0): Promise<{ clock: TestClock, ne
       return { deliveries: read, next: read.length < 10 && to !== Infinity ? Math.max(end, to) : end }
     }
   }
-  const source = new InboxSource({ reader, post: () => {}, clock })
+  const source = new InboxSource({ limits: loadSettings({}).limits, reader, post: () => {}, clock })
   const stop = new AbortController()
   let takes: Demand['takes'] = () => true
   let takesAgain: Demand['takesAgain'] = () => true

@@ -265,3 +265,21 @@ t.test('the counters tell what happened', async t => {
   t.match(broker.stats(), { acknowledged: 3, held: 0, heldBytes: 0 })
   t.ok(broker.stats().bytesIn > 0 && broker.stats().bytesOut > 0)
 })
+
+t.test('a device beyond the limit of the books is closed without an acknowledgement, and the others go on', async t => {
+  const { broker, connect, journal } = await openTestBroker(t, { limits: { maxDevices: 2 } })
+  const publish = (deviceId: string, id: number): Buffer => packets.publish({ topic: `iot/v1/${deviceId}/tele`, payload: 'x', qos: 1, id })
+  const gateway = await connect({ clientId: 'gw' })
+  for (const [n, deviceId] of ['dev-1', 'dev-2', 'dev-1'].entries()) {
+    gateway.send(publish(deviceId, n + 1))
+    await gateway.next('puback')
+  }
+  const third = await connect({ clientId: 'dev-3' })
+  third.send(publish('dev-3', 1))
+  await third.closed()
+  t.same(third.received.filter(({ type }) => type === 'puback'), [])
+  t.same(journal.appended.map(({ deviceId }) => deviceId), ['dev-1', 'dev-2', 'dev-1'])
+  t.match(broker.stats().refused, { devices: 1 })
+  gateway.send(publish('dev-2', 9))
+  await gateway.next('puback')
+})

@@ -8,7 +8,6 @@ import { rules } from '../../broker/rules.ts'
 import { createLog } from '../../lib/log.ts'
 import { packageRoot } from '../../lib/package.ts'
 import { columns } from '../../schemas/row.ts'
-import { settingsTable } from '../../schemas/settings.ts'
 import { openRows } from '../helpers/bridge.ts'
 import { openTestDatabase } from '../helpers/database.ts'
 import { readDocs } from '../helpers/docs.ts'
@@ -17,18 +16,10 @@ import { readSources } from '../helpers/sources.ts'
 const lines = readDocs('OPERATIONS.md')
 const log = createLog('silent')
 
-/** Settings that are limits: at each of them something else happens than below it. */
-const limits = /^(inbox|limits|track|batch|write|source)\.|^telemetry\.maxAgeMs$|^device\.maxQueued$/
-
-t.test('docs/OPERATIONS.md says of every limit what it does and where it is seen, and of no other setting', async t => {
-  const named = lines.filter(line => /^\| `ISOBAR_\w+` \|/.test(line)).map(line => line.split('`')[1]!)
-  t.same([...named].sort(), Object.entries(settingsTable).filter(([, { path }]) => limits.test(path)).map(([name]) => name).sort())
-})
-
 t.test('every figure that docs/OPERATIONS.md names is one of /metrics, with a label that it can have', async t => {
   const metrics = readSources().find(({ path }) => path === 'gateway/http/metrics.ts')!.source
   const named = [...lines.join('\n').matchAll(/`(isobar_\w+)(?:\{(\w+)="(\w+)"\})?`/g)]
-  t.ok(named.length > 20)
+  t.ok(named.length > 5)
   for (const [text, name, label, value] of named) {
     const [definition] = new RegExp(`define\\.\\w+\\('${name!}'.*`).exec(metrics) ?? []
     t.ok(definition, text)

@@ -7,7 +7,7 @@ import { noBridgeCounters, type BridgeStatus } from '../../schemas/thread.ts'
 const at = 1_790_000_000_000
 
 function bridge (over: Partial<BridgeStatus> = {}): BridgeStatus {
-  return { state: 'open', cause: null, database: { kind: 'postgres', version: 'PostgreSQL 18.4' }, counters: noBridgeCounters(), inFlight: 0, aside: 0, left: 0, position: { next: 1, caughtUp: true }, ...over }
+  return { state: 'open', cause: null, database: { kind: 'postgres', version: 'PostgreSQL 18.4' }, counters: noBridgeCounters(), inFlight: 0, aside: 0, left: 0, position: { next: 1, caughtUp: true, stretches: 0, apart: 0 }, ...over }
 }
 
 function inbox (over: Partial<StatusParts['inbox']> = {}): StatusParts['inbox'] {

@@ -76,6 +76,7 @@ export async function openTestBridge (t: Test, url: string, { refusing = false, 
     const reader = openInboxReader(dir)
     const source = new InboxSource({
       reader,
+      limits: settings.limits,
       clock,
       post: (id, settled) => {
         if (heard) void settle(unpackSettled(structuredClone(settled))).then(() => source.confirmed(id))

@@ -30,6 +30,11 @@ export class TestJournal implements Journal {
     this.#news()
   }
 
+  /** Devices of what was appended. */
+  counters (): ReadonlySet<string> {
+    return new Set(this.appended.map(({ deviceId }) => deviceId))
+  }
+
   onFullChanged (listener: (full: object | null) => void): void {
     this.#listeners.push(listener)
   }

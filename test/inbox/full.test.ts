@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fullOf, type InboxFull, type Levels } from '../../inbox/full.ts'
+import { fullOf, maxBytesOf, type InboxFull, type Levels } from '../../inbox/full.ts'
 
 const limits = { maxBytes: 1000, maxAgeMs: 10_000, reserveBytes: 5000, marginBytes: 100 }
 const empty: Levels = { bytes: 0, ageMs: 0, freeBytes: 1e9, reusableBytes: 0, fault: null }
@@ -44,4 +44,12 @@ t.test('the detail names figures and setting', async t => {
   t.match(fullOf({ ...empty, bytes: 1234 }, limits, null)?.detail, /^1234 .*ISOBAR_INBOX_MAX_BYTES allows 1000$/)
   t.match(fullOf({ ...empty, ageMs: 12_300 }, limits, null)?.detail, /12 s, ISOBAR_INBOX_MAX_AGE allows 10$/)
   t.match(fullOf({ ...empty, freeBytes: 17 }, limits, null)?.detail, /^17 .*ISOBAR_INBOX_RESERVE keeps 5000$/)
+})
+
+t.test('without a setting an inbox may have 2 GB, or 80 % of the disk if that is less', async t => {
+  t.equal(maxBytesOf(undefined, 100e9), 2e9)
+  t.equal(maxBytesOf(undefined, 2.5e9), 2e9)
+  t.equal(maxBytesOf(undefined, 1e9), 0.8e9)
+  t.equal(maxBytesOf(undefined, 0), 64e3, 'a full disk is the reserve\'s matter')
+  t.equal(maxBytesOf(5e9, 1e9), 5e9, 'what is set, is meant')
 })

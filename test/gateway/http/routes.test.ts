@@ -5,7 +5,8 @@ import { rejectionsRoutes } from '../../../gateway/http/api/rejections.ts'
 import { statusRoutes } from '../../../gateway/http/api/status.ts'
 import { healthRoutes } from '../../../gateway/http/health.ts'
 import { metricsRoutes, type MetricsParts } from '../../../gateway/http/metrics.ts'
-import { openHttpServer, type Routes } from '../../../gateway/http/server.ts'
+import { noHttpRefused, openHttpServer, type Routes } from '../../../gateway/http/server.ts'
+import { httpDefaults } from '../../helpers/http.ts'
 import { type Cause } from '../../../gateway/status.ts'
 import { realClock } from '../../../lib/clock.ts'
 import { createLog } from '../../../lib/log.ts'
@@ -14,7 +15,7 @@ import { type GatewayStatus } from '../../../schemas/status.ts'
 import { noBridgeCounters } from '../../../schemas/thread.ts'
 
 async function open (t: Test, routes: Routes): Promise<string> {
-  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [routes], createLog('silent'))
+  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined }, [routes], createLog('silent'))
   t.teardown(async () => await server.close())
   return server.url
 }
@@ -47,6 +48,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       gatewayId: 'lab-0a1b2c3d',
       full: null,
       totals: () => ({ received: 100, stored: 80, duplicate: 5, dead: 5, pending: 10 }),
+      maxBytes: 5_000,
+      counters: () => new Map(),
       backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestMs: 2_500 }),
       stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
     },
@@ -54,10 +57,11 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     rejections: () => ({ keepalive: 2, packetSize: 3 }),
     sessions: { stats: () => ({ sessions: 4, queuedMessages: 3, queuedBytes: 300, retainedMessages: 2, retainedBytes: 200, expired: 1, dropped: 7, refusedRetained: 0 }) },
     disk: { stats: () => ({ commits: 5, commitFailures: 0 }) },
-    bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false } }, restarts: 1 },
+    bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false, stretches: 2, apart: 1 } }, restarts: 1 },
     access: { stats: { accepted: 8, refused: { password: 4, busy: 0, identity: 0, will: 0 }, queued: 0, dropped: 0, delayed: 2 } },
     reload: { stats: { taken: 1, failed: 1 }, fault: 'acl:3: x' },
     stored: { forgotten: 3 },
+    http: noHttpRefused(),
     ready: () => false
   }
   const url = `${await open(t, metricsRoutes(parts))}/metrics`
@@ -90,8 +94,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     ]) t.ok(lines.includes(line), `${look} look: ${line}`)
     t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
     const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
-    t.same(ours.filter(([, name]) => !/^isobar_(gateway|inbox|broker|access|bridge)(_[a-z]+)+$/.test(name!)), [])
-    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'quality', 'result', 'rule', 'trigger', 'version', 'what'])
+    t.same(ours.filter(([, name]) => !/^isobar_(gateway|http|inbox|broker|access|bridge)(_[a-z]+)+$/.test(name!)), [])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'limit', 'quality', 'result', 'rule', 'trigger', 'version', 'what'])
   }
 })
 

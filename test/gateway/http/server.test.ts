@@ -1,8 +1,9 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { createServer, type AddressInfo } from 'node:net'
-import { openHttpServer, type HttpSettings, type Routes } from '../../../gateway/http/server.ts'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { noHttpRefused, openHttpServer, type HttpSettings, type Routes } from '../../../gateway/http/server.ts'
+import { httpDefaults } from '../../helpers/http.ts'
 import { IsobarError } from '../../../lib/errors.ts'
 import { createLog } from '../../../lib/log.ts'
 
@@ -17,7 +18,7 @@ const routes: Routes = server => {
 }
 
 async function open (t: Test, over: Partial<HttpSettings> = {}): Promise<string> {
-  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined, ...over }, [routes], log)
+  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined, ...over }, [routes], log)
   t.teardown(async () => await server.close())
   return server.url
 }
@@ -39,7 +40,7 @@ t.test('on loopback no token is asked for', async t => {
 })
 
 t.test('beyond loopback it does not start without a token', async t => {
-  await t.rejects(openHttpServer({ url: 'http://0.0.0.0:0', token: undefined }, [], log), { code: 'ISO_HTTP_TOKEN' })
+  await t.rejects(openHttpServer({ ...httpDefaults, url: 'http://0.0.0.0:0', token: undefined }, [], log), { code: 'ISO_HTTP_TOKEN' })
 })
 
 t.test('where there is a token, only requests that carry it pass', async t => {
@@ -102,12 +103,31 @@ t.test('a taken port is named with its setting', async t => {
   await once(taken, 'listening')
   t.teardown(() => { taken.close() })
   const url = `http://127.0.0.1:${(taken.address() as AddressInfo).port}`
-  await t.rejects(openHttpServer({ url, token: undefined }, [], log), { code: 'ISO_LISTEN_TAKEN', message: /ISOBAR_HTTP/ })
+  await t.rejects(openHttpServer({ ...httpDefaults, url, token: undefined }, [], log), { code: 'ISO_LISTEN_TAKEN', message: /ISOBAR_HTTP/ })
 })
 
 t.test('closing does not wait for a client that keeps its connection', async t => {
-  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [routes], log)
+  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined }, [routes], log)
   await (await fetch(`${server.url}/answer`)).json() // fetch keeps the connection alive
   await server.close()
   await t.rejects(fetch(`${server.url}/answer`))
+})
+
+t.test('a request that comes too slowly, a body that is too long and a connection too many are refused and counted', async t => {
+  const refused = noHttpRefused()
+  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined, timeoutMs: 200, maxBodyBytes: 1000, maxConnections: 2 }, [server => { server.post('/take', async () => 'taken') }], log, refused)
+  t.teardown(async () => await server.close())
+  const { port } = new URL(server.url)
+  const slow = connect(Number(port), '127.0.0.1')
+  slow.write('GET / HTTP/1.1\r\nHost: 127')
+  let answer = ''
+  slow.on('data', (chunk: Buffer) => { answer += chunk })
+  await once(slow, 'close')
+  t.match(answer, /^HTTP\/1.1 408 /)
+  const post = async (length: number): Promise<number> => (await fetch(`${server.url}/take`, { method: 'POST', headers: { 'content-type': 'application/json', connection: 'close' }, body: JSON.stringify('x'.repeat(length)) })).status
+  t.same([await post(900), await post(1100)], [200, 413])
+  const sockets = Array.from({ length: 3 }, () => connect(Number(port), '127.0.0.1'))
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  await Promise.race(sockets.map(async socket => await once(socket.resume(), 'close')))
+  t.same(refused, { connections: 1, bodies: 1, timeouts: 1 })
 })

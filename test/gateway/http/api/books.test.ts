@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { booksRoutes } from '../../../../gateway/http/api/books.ts'
 import { traceRoutes } from '../../../../gateway/http/api/trace.ts'
 import { openHttpServer } from '../../../../gateway/http/server.ts'
+import { httpDefaults } from '../../../helpers/http.ts'
 import { IsobarError } from '../../../../lib/errors.ts'
 import { createLog } from '../../../../lib/log.ts'
 import { booksSchema, type Books } from '../../../../schemas/books.ts'
@@ -23,7 +24,7 @@ async function open (t: Test, devices: number): Promise<{ url: string, live: Map
   }
   const totals = (): Counters => [...live.values()].reduce((sum, { received, stored, pending }) => ({ ...sum, received: sum.received + received, stored: sum.stored + stored, pending: sum.pending + pending }), counters(0))
   const inbox = { gatewayId: 'lab-0a1b2c3d', counters: () => live, totals }
-  const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [booksRoutes({ inbox, bridge: { ask }, now: () => 1_790_000_000_000 }), traceRoutes({ ask })], createLog('silent'))
+  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined }, [booksRoutes({ inbox, bridge: { ask }, now: () => 1_790_000_000_000 }), traceRoutes({ ask })], createLog('silent'))
   t.teardown(async () => { await server.close() })
   return { url: `${server.url}/api/v1`, live, asked, answer }
 }

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { createLetters, type Letters } from '../../../../bridge/letters.ts'
 import { deadLettersRoutes } from '../../../../gateway/http/api/dead-letters.ts'
 import { openHttpServer } from '../../../../gateway/http/server.ts'
+import { httpDefaults } from '../../../helpers/http.ts'
 import { IsobarError } from '../../../../lib/errors.ts'
 import { createLog } from '../../../../lib/log.ts'
 import { type LetterWorkAnswer, type LetterWorkRequest } from '../../../../schemas/dead-letter.ts'
@@ -16,7 +17,7 @@ t.test('the API of dead letters', async t => {
   const letters = async <T>(use: (letters: Letters) => Promise<T>): Promise<T> => await use(createLetters(database))
 
   async function open (t: Test, job: (request: LetterWorkRequest) => Promise<LetterWorkAnswer>): Promise<string> {
-    const server = await openHttpServer({ url: 'http://127.0.0.1:0', token: undefined }, [deadLettersRoutes({ letters, work: { replay: job, drop: job } })], createLog('silent'))
+    const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined }, [deadLettersRoutes({ letters, work: { replay: job, drop: job } })], createLog('silent'))
     t.teardown(async () => await server.close())
     return `${server.url}/api/v1/dead-letters`
   }
