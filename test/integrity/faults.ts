@@ -32,6 +32,8 @@ const few = (random: () => number): number => 1 + Math.floor(random() * 5)
 /** SQLSTATEs of what passes by itself or is the set-up's fault: deadlock, time-out, disk, connections, read-only, shutdown, missing table. */
 const passingErrors = ['40P01', '57014', '53100', '53300', '25006', '57P01', '42P01'] as const
 const dayMs = 86_400_000
+/** From where to where a clock steps: an adjustment, a time zone, the day that a reading may be ahead, most of ISOBAR_MAX_AGE, and a clock that wakes up before isobar was written. */
+const stepsMs = [[-2_000, 2_000], [-3_600_000, 3_600_000], [-0.9 * dayMs, 0.9 * dayMs], [30 * dayMs, 300 * dayMs], [-20 * 365 * dayMs, -10 * 365 * dayMs]] as const
 
 function eachSeq (rows: (seq: number) => boolean): (row: SentRow) => boolean {
   return row => rows(Number(row.seq))
@@ -69,8 +71,11 @@ export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'serve
   'step of a clock': {
     owns: 'gateway',
     run: async ({ gateway, sleep, random }) => {
-      gateway.stepClock(Math.round((random() * 2 - 1) * dayMs * 0.9))
-      await sleep(500 + random() * 3_000)
+      for (let steps = few(random); steps > 0; steps--) {
+        const [from, to] = stepsMs[Math.floor(random() * stepsMs.length)]!
+        gateway.stepClock(Math.round(from + random() * (to - from)))
+        await sleep(300 + random() * 1_500)
+      }
       gateway.stepClock(0)
     }
   },

@@ -64,6 +64,7 @@ async function watch (t: Test, root: string): Promise<{ readonly refused: string
     client.send(packets.publish({ topic: 'iot/v1/dev-1/tele', payload, qos: 1, id: n + 1 }))
     await client.next('puback')
   }
+  await client.ping() // strace has then seen the end of the last PUBACK's write
   const calls = await tracing.stop()
   return { early: payloads.map((payload, n) => tooEarly(calls, Buffer.from(payload).toString('hex'), n + 1, fds)) }
 }
