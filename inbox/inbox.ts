@@ -40,6 +40,8 @@ export interface InboxStats {
   readonly ignoredSettlements: number
   /** Settlements that do not fit their delivery. Other than 0 is a bug: the books do not balance. */
   readonly mismatchedSettlements: number
+  /** Groups of which next to nothing was open, and was written anew without the rest. */
+  readonly rewrittenGroups: number
 }
 
 /** The journal between broker and bridge: the deliveries that are not settled, and the exact counters of all that ever were. */

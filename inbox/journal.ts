@@ -9,7 +9,8 @@ import { type InboxFull } from './full.ts'
 import { type Backlog, type Inbox, type InboxStats } from './inbox.ts'
 import { Room, type RoomParts } from './room.ts'
 import { type Summary } from './store.ts'
-import { prepare, type Transaction } from './transaction.ts'
+import { SparseGroups } from './sparse.ts'
+import { prepare, prepareRewrite, type Transaction } from './transaction.ts'
 
 const watchIntervalMs = 1000
 
@@ -37,8 +38,11 @@ export class Journal implements Inbox {
   readonly #counters: DeviceCounters
   readonly #writer = new GroupWriter()
   readonly #listeners: Array<(next: number) => void> = []
-  readonly #stats = { commits: 0, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 }
+  readonly #stats = { commits: 0, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0, rewrittenGroups: 0 }
   readonly #stop = new AbortController()
+  readonly #sparse: SparseGroups
+  /** The next commit looks for groups to rewrite. */
+  #mayRewrite = false
 
   #summary: Summary
   #waiting: Incoming[] = []
@@ -55,6 +59,7 @@ export class Journal implements Inbox {
     this.#room = new Room(parts)
     this.#counters = new DeviceCounters(parts.store.counters())
     this.#summary = parts.store.summary()
+    this.#sparse = new SparseGroups(parts.store)
   }
 
   get maxBytes (): number { return this.#parts.limits.maxBytes }
@@ -116,7 +121,7 @@ export class Journal implements Inbox {
   }
 
   #schedule (): void {
-    if (this.#turnScheduled || this.#commit !== null || !this.#hasWork) return
+    if (this.#turnScheduled || this.#commit !== null || !(this.#hasWork || this.#mayRewrite)) return
     this.#turnScheduled = true
     setImmediate(() => {
       this.#turnScheduled = false
@@ -125,13 +130,27 @@ export class Journal implements Inbox {
   }
 
   #start (): void {
-    if (this.#commit !== null || !this.#hasWork) return
-    const { store, clock } = this.#parts
+    if (this.#commit !== null) return
+    const transaction = this.#rewrite() ?? (this.#hasWork ? this.#prepare() : null)
+    if (transaction === null) return
+    this.#commitSinceMs = this.#parts.clock.monotonicMs()
+    this.#commit = this.#run(transaction)
+  }
+
+  /** What rewrites groups, about once a second; null when there is nothing to rewrite. A disk that is full or at fault is left alone. */
+  #rewrite (): Transaction | null {
+    if (!this.#mayRewrite) return null
+    this.#mayRewrite = false
+    const rewrite = this.#sparse.look()
+    if (rewrite === null) return null
+    return prepareRewrite(rewrite, this.#summary, this.#counters.draft())
+  }
+
+  #prepare (): Transaction {
+    const { store } = this.#parts
     const { mayAppend, maySettle, groupBytes } = this.#room
     const parts = { store, writer: this.#writer, summary: this.#summary, counters: this.#counters.draft(), maxGroupBytes: groupBytes }
-    const transaction = prepare(parts, mayAppend ? this.#waiting : [], maySettle ? this.#settlements.map(({ settled }) => settled) : [])
-    this.#commitSinceMs = clock.monotonicMs()
-    this.#commit = this.#run(transaction)
+    return prepare(parts, mayAppend ? this.#waiting : [], maySettle ? this.#settlements.map(({ settled }) => settled) : [])
   }
 
   async #run (transaction: Transaction): Promise<void> {
@@ -161,6 +180,7 @@ export class Journal implements Inbox {
     this.#counters.apply(counters)
     this.#room.committed()
     this.#stats.commits++
+    if (changes.rewritten.length > 0) this.#stats.rewrittenGroups += changes.removed.length
     this.#stats.ignoredSettlements += ignored
     this.#stats.mismatchedSettlements += mismatched
     if (mismatched > 0) this.#parts.log.error({ settlements: mismatched }, 'settlements do not fit their deliveries')
@@ -185,6 +205,7 @@ export class Journal implements Inbox {
 
   async #look (): Promise<void> {
     await this.#room.look(this.#next)
+    this.#mayRewrite = this.#room.mayRewrite
     this.#judge()
     this.#schedule()
   }

@@ -42,6 +42,8 @@ export class Room {
   get full (): InboxFull | null { return this.#full }
   get mayAppend (): boolean { return this.#fault.isProbe || (this.#fault.mayAppend && this.#full === null) }
   get maySettle (): boolean { return this.#fault.maySettle }
+  /** Whether groups may be rewritten: it needs room before it makes some. */
+  get mayRewrite (): boolean { return this.#fault.detail === null && this.#full?.cause !== 'disk' }
   /** The next commit is wanted even when nothing waits: it shows whether the disk writes again. */
   get isProbe (): boolean { return this.#fault.isProbe }
 

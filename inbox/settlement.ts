@@ -1,6 +1,7 @@
 import { type Settled } from '../schemas/delivery.ts'
 import { hasBit, ledgerOf, setBit, type GroupLedger } from '../schemas/delivery-bytes.ts'
 import { type CountersDraft } from './counters.ts'
+import { bitsSet } from './sparse.ts'
 import { type Store } from './store.ts'
 
 /** What settling changes in the store, to be committed with the counters that were drafted on the way. */
@@ -92,10 +93,4 @@ class OpenGroups {
 
 function holds ({ first, ledger }: OpenGroup, number: number): boolean {
   return number >= first && number < first + ledger.deliveries
-}
-
-function bitsSet (bits: Uint8Array): number {
-  let set = 0
-  for (let byte of bits) for (; byte !== 0; byte &= byte - 1) set++
-  return set
 }

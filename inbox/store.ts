@@ -31,8 +31,10 @@ export interface Summary {
 /** What one transaction changes. */
 export interface Changes {
   readonly appended: StoredGroup | null
-  /** Groups of which every delivery is settled. */
+  /** Groups of which every delivery is settled, and those that are rewritten. */
   readonly removed: readonly number[]
+  /** Groups in the place of removed ones. */
+  readonly rewritten: readonly StoredGroup[]
   /** Bits of the settled deliveries of the groups that are settled in part; null takes them away. */
   readonly partial: ReadonlyArray<readonly [first: number, bits: Uint8Array | null]>
   readonly counters: ReadonlyArray<readonly [DeviceId, Uint8Array]>
@@ -120,6 +122,11 @@ export class Store {
     return bits === undefined ? null : exact(bits)
   }
 
+  /** The groups that are settled in part, from a number on, with those bits. */
+  partialsFrom (number: number, limit: number): Array<readonly [first: number, settled: Uint8Array]> {
+    return Array.from(this.#partial.getRange({ start: number, limit }), ({ key, value }) => [key, exact(value).slice()] as const)
+  }
+
   /** Reads see the newest commit from now on. */
   refresh (): void {
     this.#root.resetReadTxn()
@@ -155,10 +162,11 @@ export class Store {
   }
 
   /** All of the changes or none; the first marks a folder of an older format as one of this. Resolves when they are on disk. @throws CommitError */
-  async commit ({ appended, removed, partial, counters, summary }: Changes): Promise<void> {
+  async commit ({ appended, removed, rewritten, partial, counters, summary }: Changes): Promise<void> {
     await this.#write(() => {
       if (appended !== null) void this.#groups.put(appended.first, appended.bytes)
       for (const first of removed) void this.#groups.remove(first)
+      for (const { first, bytes } of rewritten) void this.#groups.put(first, bytes)
       for (const [first, bits] of partial) void (bits === null ? this.#partial.remove(first) : this.#partial.put(first, bits))
       for (const [deviceId, bytes] of counters) void this.#counters.put(deviceId, bytes)
       void this.#meta.put('summary', encodeSummary(summary))

@@ -2,6 +2,7 @@ import { type Incoming, type Settled } from '../schemas/delivery.ts'
 import { type GroupWriter } from '../schemas/delivery-bytes.ts'
 import { type CountersDraft } from './counters.ts'
 import { planSettlement } from './settlement.ts'
+import { type Rewrite } from './sparse.ts'
 import { type Changes, type Store, type Summary } from './store.ts'
 
 /** One commit: a group of deliveries, settlements, and the counters that both move. */
@@ -41,6 +42,7 @@ export function prepare ({ store, writer, summary, counters, maxGroupBytes }: Tr
     changes: {
       appended: group === null ? null : { first: summary.next, bytes: group },
       removed,
+      rewritten: [],
       partial,
       counters: counters.encode(),
       summary: {
@@ -54,6 +56,18 @@ export function prepare ({ store, writer, summary, counters, maxGroupBytes }: Tr
     counters,
     ignored,
     mismatched
+  }
+}
+
+/** A transaction that only rewrites groups. */
+export function prepareRewrite ({ removed, groups, freedBytes }: Rewrite, summary: Summary, counters: CountersDraft): Transaction {
+  return {
+    changes: { appended: null, removed, rewritten: groups, partial: removed.map(first => [first, null]), counters: [], summary: { ...summary, bytes: summary.bytes - freedBytes } },
+    appended: 0,
+    settlements: 0,
+    counters,
+    ignored: 0,
+    mismatched: 0
   }
 }
 

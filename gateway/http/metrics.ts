@@ -87,6 +87,7 @@ function inboxMetrics (define: Define, { inbox }: MetricsParts): void {
   define.gauge('isobar_inbox_full', '1 while nothing is taken in, and acknowledgements wait.', () => Number(inbox.full !== null))
   define.counter('isobar_inbox_commits_total', 'Transactions brought to disk.', () => inbox.stats().commits)
   define.counter('isobar_inbox_failed_commits_total', 'Transactions that the disk did not take; they are tried again.', () => inbox.stats().commitFailures)
+  define.counter('isobar_inbox_rewritten_groups_total', 'Groups of deliveries of which next to nothing was open, and was written anew without the rest.', () => inbox.stats().rewrittenGroups)
   define.counter('isobar_inbox_ignored_settlements_total', 'Settlements of deliveries that had been settled before.', () => inbox.stats().ignoredSettlements)
   define.counter('isobar_inbox_mismatched_settlements_total', 'Settlements that do not fit their delivery; other than 0 is a bug.', () => inbox.stats().mismatchedSettlements)
 }

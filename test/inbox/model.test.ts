@@ -5,6 +5,7 @@ import { type Inbox } from '../../inbox/inbox.ts'
 import { type InboxReader } from '../../inbox/reader.ts'
 import { type Counters, type Incoming, type Settled } from '../../schemas/delivery.ts'
 import { type DeviceId } from '../../schemas/topics.ts'
+import { createTestClock } from '../helpers/clock.ts'
 import { incoming, openTestInbox, openTestReader, readAll, testInboxDir } from '../helpers/inbox.ts'
 
 /** What an inbox has to be, in the plainest words. */
@@ -82,7 +83,9 @@ for (const seed of [1, 2, 3, 4]) {
     const random = seededRandom(seed)
     const dir = testInboxDir(t)
     const model = new Model()
-    let inbox: Inbox = await openTestInbox(t, { dir })
+    const clock = createTestClock()
+    let inbox: Inbox = await openTestInbox(t, { dir, clock })
+    let rewritten = 0
     let reader: InboxReader = openTestReader(t, dir)
     let ignoredBefore = 0
     const flushed: number[] = []
@@ -105,11 +108,13 @@ for (const seed of [1, 2, 3, 4]) {
         waits.push(inbox.settle(possible))
       }
       await Promise.all(waits)
+      if (random() < 0.4) await clock.advance(2_000) // time to rewrite sparse groups
       if (random() < 0.15) {
         ignoredBefore += inbox.stats().ignoredSettlements
+        rewritten += inbox.stats().rewrittenGroups
         await reader.close()
         await inbox.close()
-        inbox = await openTestInbox(t, { dir })
+        inbox = await openTestInbox(t, { dir, clock })
         reader = openTestReader(t, dir)
       }
       const expected = [...model.open].map(([number, { boot, lastSeq, ...rest }]) => ({ number, ...rest }))
@@ -119,6 +124,7 @@ for (const seed of [1, 2, 3, 4]) {
       t.equal(ignoredBefore + inbox.stats().ignoredSettlements, model.ignored)
       t.equal(inbox.stats().mismatchedSettlements, 0)
     }
+    t.ok(rewritten + inbox.stats().rewrittenGroups > 0, 'sparse groups were rewritten')
     t.same(flushed, Array.from({ length: model.next - 1 }, (_, i) => i + 1), 'each acknowledged once, in order')
   })
 }

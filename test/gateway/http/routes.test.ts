@@ -51,7 +51,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
       maxBytes: 5_000,
       counters: () => new Map(),
       backlog: () => ({ deliveries: 10, readings: 10, bytes: 900, oldestMs: 2_500 }),
-      stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0 })
+      stats: () => ({ commits: 7, commitFailures: 0, ignoredSettlements: 0, mismatchedSettlements: 0, rewrittenGroups: 0 })
     },
     broker: () => ({ ...createStats(), acknowledged: 42 }),
     rejections: () => ({ keepalive: 2, packetSize: 3 }),
