@@ -34,6 +34,7 @@ if (isWrong || values.help) {
   process.exit(isWrong ? 2 : 0)
 }
 
+const began = circumstances() // the commit that is measured; the folder may have another one at the end
 const results: Record<string, Figures> = {}
 for (const bench of benches.filter(({ name, onlyByName }) => names.length === 0 ? onlyByName !== true : names.includes(name))) {
   process.stdout.write(`\n${bench.name}: ${bench.about}\n`)
@@ -44,7 +45,7 @@ await writeResults()
 
 async function writeResults (): Promise<void> {
   const file = resultFile('.json')
-  await writeFile(file, `${JSON.stringify({ ...circumstances(), results }, null, 2)}\n`)
+  await writeFile(file, `${JSON.stringify({ ...began, results }, null, 2)}\n`)
   process.stdout.write(`\n${file}\n`)
 }
 
