@@ -1,6 +1,7 @@
 import { IsobarError } from '../lib/errors.ts'
 import { type LetterId } from '../schemas/delivery.ts'
-import { type LetterFilter, type LetterState, type ListedLetter } from '../schemas/dead-letter.ts'
+import { type LetterFilter, type ListedLetter } from '../schemas/dead-letter.ts'
+import { type LetterState } from '../schemas/letter-state.ts'
 import { type Database } from './database.ts'
 
 /** A letter with what its replay needs. */

@@ -1,4 +1,4 @@
-import { letterStates } from '../schemas/dead-letter.ts'
+import { letterStates } from '../schemas/letter-state.ts'
 import { type Trace } from '../schemas/trace.ts'
 import { type Database } from './database.ts'
 import { createLetters } from './letters.ts'

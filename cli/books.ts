@@ -2,13 +2,11 @@ import { Command, Option } from 'commander'
 import { realClock } from '../lib/clock.ts'
 import { IsobarError, textOf } from '../lib/errors.ts'
 import { stopSignals } from '../lib/lifecycle.ts'
-import { booksSchema, type Books } from '../schemas/books.ts'
+import type { Books } from '../schemas/books.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
 import { type DeviceId } from '../schemas/topics.ts'
-import { showGaps } from './books-gaps.ts'
-import { verifyBooks } from './books-verify.ts'
 import { printable } from './escape.ts'
-import { createGatewayApi, type GatewayApi } from './http-client.ts'
+import type { GatewayApi } from './http-client.ts'
 import { formatOf, printLines, printTable, withFormatOptions, type Format, type FormatOptions } from './output.ts'
 import { deviceIdOption } from './parse.ts'
 import { timeOfDay } from './status-line.ts'
@@ -34,10 +32,10 @@ export function booksCommand (): Command {
     .addHelpText('after', help)
     .action(async (options: BooksOptions) => {
       const settings = loadSettings()
-      if (options.verify === true) await verifyBooks(settings, options)
-      else if (options.gaps === true) await showGaps(settings, options)
+      if (options.verify === true) await (await import('./books-verify.ts')).verifyBooks(settings, options)
+      else if (options.gaps === true) await (await import('./books-gaps.ts')).showGaps(settings, options)
       else if (options.watch === true) await watch(settings, options)
-      else await show(createGatewayApi(settings), options)
+      else await show(await openApi(settings), options)
     })
 }
 
@@ -65,6 +63,11 @@ usage.`
 
 const columns = ['device_id', 'received', 'stored', 'duplicate', 'dead', 'pending', 'last_boot', 'last_seq'] as const
 
+async function openApi (settings: Settings): Promise<GatewayApi> {
+  const { createGatewayApi } = await import('./http-client.ts')
+  return createGatewayApi(settings)
+}
+
 async function show (api: GatewayApi, options: BooksOptions): Promise<void> {
   const books = await askBooks(api, options)
   const format = formatOf(options)
@@ -73,6 +76,7 @@ async function show (api: GatewayApi, options: BooksOptions): Promise<void> {
 }
 
 async function askBooks (api: GatewayApi, { device }: BooksOptions): Promise<Books> {
+  const { booksSchema } = await import('../schemas/books.ts')
   const books = await api.get('/api/v1/books', booksSchema, { device })
   const unknown = (device ?? []).filter(id => !books.devices.some(known => known.device === id))
   if (unknown.length > 0) process.stderr.write(`${unknown.join(', ')}: nothing was ever received\n`)
@@ -93,7 +97,7 @@ const watchEveryMs = 1_000
 
 /** Prints the books once a second; says when the gateway goes away, and goes on when it is back. */
 async function watch (settings: Settings, options: BooksOptions): Promise<void> {
-  const api = createGatewayApi(settings)
+  const api = await openApi(settings)
   const signals = stopSignals()
   let isFirst = true
   let isLost = false

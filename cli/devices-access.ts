@@ -3,10 +3,8 @@ import { unlink, writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { Edit, entryIn } from '../broker/access/password-file.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
-import { reloadedSchema } from '../schemas/access.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
 import { type DeviceId } from '../schemas/topics.ts'
-import { createGatewayApi } from './http-client.ts'
 import { printLines } from './output.ts'
 import { deviceIdOption } from './parse.ts'
 import { passwordFileOf } from './passwd.ts'
@@ -108,6 +106,8 @@ async function writePassword (out: string, password: string): Promise<void> {
 
 /** Lets a running gateway read the file now; without one there is nobody to tell. */
 async function told (settings: Settings, forget: readonly DeviceId[]): Promise<string> {
+  const { createGatewayApi } = await import('./http-client.ts')
+  const { reloadedSchema } = await import('../schemas/access.ts')
   try {
     const { closed } = await createGatewayApi(settings, 5_000).post('/api/v1/access/reload', reloadedSchema, { forget })
     return `The gateway has taken it${closed === 0 ? '' : ` and closed ${closed} ${closed === 1 ? 'connection' : 'connections'}`}.`

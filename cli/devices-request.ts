@@ -1,8 +1,7 @@
 import { Command } from 'commander'
 import { IsobarError } from '../lib/errors.ts'
 import { logLevels, type LogLevel } from '../lib/log.ts'
-import { commandNames, type CommandName } from '../schemas/command.ts'
-import { commandReply, configureAnswer } from '../schemas/device-request.ts'
+import { commandNames, type CommandName } from '../schemas/command-name.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { printLines } from './output.ts'
@@ -49,6 +48,7 @@ Exit codes: 0 applied, or the device is away and will get it; 1 an error, or the
 device refuses; 2 wrong usage.`)
     .action(async (id: DeviceId, { interval, oversampling, batch, logLevel, timeout, json }: ConfigureOptions) => {
       const { createGatewayApi } = await import('./http-client.ts')
+      const { configureAnswer } = await import('../schemas/device-request.ts')
       const api = createGatewayApi(loadSettings(), timeout + extraMs)
       const answer = await api.post(`/api/v1/devices/${id}/configure`, configureAnswer, { values: { intervalMs: interval, oversampling, batch, logLevel }, timeoutMs: timeout })
       const { version, report } = answer
@@ -86,6 +86,7 @@ Exit codes: 0 done, 1 an error, or the device does not answer or refuses; 2 wron
 usage.`)
     .action(async (id: DeviceId, name: CommandName, { timeout }: { timeout: number }) => {
       const { createGatewayApi } = await import('./http-client.ts')
+      const { commandReply } = await import('../schemas/device-request.ts')
       const { ok, result, error } = await createGatewayApi(loadSettings(), timeout + extraMs).post(`/api/v1/devices/${id}/command`, commandReply, { name, timeoutMs: timeout })
       if (!ok) throw new IsobarError('ISO_DEVICE_REFUSED', { detail: `${id}: ${error ?? 'no reason given'}` })
       await printLines([JSON.stringify(result ?? null)])

@@ -1,6 +1,6 @@
 import { realClock } from '../lib/clock.ts'
 import { IsobarError } from '../lib/errors.ts'
-import { letterWorkAnswer, type LetterFilter, type LetterWorkAnswer } from '../schemas/dead-letter.ts'
+import type { LetterFilter, LetterWorkAnswer } from '../schemas/dead-letter.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { printLines } from './output.ts'
 import { createProgress } from './progress.ts'
@@ -23,6 +23,7 @@ const words = { replay: { did: 'replayed', would: 'would be replayed' }, drop: {
 export async function workOnLetters (job: LetterJob, filter: LetterFilter, { dryRun, json }: WorkPresentation): Promise<void> {
   if (Object.values(filter).every(value => value === undefined)) throw new IsobarError('ISO_CLI_USAGE', { detail: `say which: ids, --device, --code or --since; or --all for every open dead letter (isobar dlq ${job} --help)` })
   const { createGatewayApi } = await import('./http-client.ts') // here, so that --help does not load it
+  const { letterWorkAnswer } = await import('../schemas/dead-letter.ts')
   const api = createGatewayApi(loadSettings())
   const ask = async (more: object): Promise<LetterWorkAnswer> => await api.post(`/api/v1/dead-letters/${job}`, letterWorkAnswer, { ...filter, ...more })
 

@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { realClock } from '../lib/clock.ts'
 import { parseDuration } from '../lib/setting-kinds.ts'
-import { letterStates, type LetterFilter, type LetterState } from '../schemas/dead-letter.ts'
+import type { LetterFilter } from '../schemas/dead-letter.ts'
+import { letterStates, type LetterState } from '../schemas/letter-state.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { withDatabase } from './database.ts'
-import { letterJson, letterLines, listedColumns, listedRow } from './dlq-lines.ts'
 import { workOnLetters } from './dlq-work.ts'
 import { formatOf, printLines, printTable, withFormatOptions, type FormatOptions } from './output.ts'
 import { deviceIdOption, wholeOption } from './parse.ts'
@@ -74,6 +74,7 @@ Exit codes: 0 done, 1 an error, 2 wrong usage.`)
         const filter = filterOf(options)
         return { total: (await table.count(filter, states)).letters, letters: await table.list(filter, states, limit) }
       })
+      const { listedColumns, listedRow } = await import('./dlq-lines.ts')
       const format = formatOf(options)
       await printTable({ columns: listedColumns, rows: letters.map(letter => listedRow(letter, format)) }, format)
       if (total > letters.length) process.stderr.write(`${total - letters.length} more; -n shows them\n`)
@@ -95,6 +96,7 @@ Exit codes: 0 done, 1 an error, 2 wrong usage.`)
     .action(async (id: string, { json }: { json?: true }) => {
       const { createLetters } = await import('../bridge/letters.ts')
       const letter = await withDatabase(loadSettings(), async database => await createLetters(database).find(id))
+      const { letterJson, letterLines } = await import('./dlq-lines.ts')
       const width = process.stdout.isTTY === true ? process.stdout.columns : Infinity
       await printLines(json === true ? [letterJson(letter)] : letterLines(letter, width))
     })

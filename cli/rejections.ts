@@ -2,9 +2,9 @@ import { Command } from 'commander'
 import { realClock } from '../lib/clock.ts'
 import { aborted, stopSignals } from '../lib/lifecycle.ts'
 import { loadSettings } from '../schemas/settings.ts'
-import { rejectionsSchema, type RejectionsAnswer } from '../schemas/rejection.ts'
+import type { RejectionsAnswer } from '../schemas/rejection.ts'
 import { printable, printableJson } from './escape.ts'
-import { createGatewayApi, type GatewayApi } from './http-client.ts'
+import type { GatewayApi } from './http-client.ts'
 import { printLines } from './output.ts'
 import { wholeOption } from './parse.ts'
 
@@ -33,6 +33,8 @@ Examples:
 
 Exit codes: 0 shown, or ended by Ctrl-C or its reader, 1 an error, 2 wrong usage.`)
     .action(async ({ follow, limit = 20, json }: { follow?: true, limit?: number, json?: true }) => {
+      const { createGatewayApi } = await import('./http-client.ts')
+      const { rejectionsSchema } = await import('../schemas/rejection.ts')
       const api = createGatewayApi(loadSettings())
       const first = await api.get('/api/v1/rejections', rejectionsSchema, { limit })
       const isRead = await printLines(json === true ? first.rejections.map(jsonLine) : reportLines(first, follow === true))
@@ -42,6 +44,7 @@ Exit codes: 0 shown, or ended by Ctrl-C or its reader, 1 an error, 2 wrong usage
 
 /** Prints what comes, until a signal or until nobody reads. A gateway that was started again counts from 1. */
 async function goOn (api: GatewayApi, first: RejectionsAnswer, line: (rejection: Numbered) => string): Promise<void> {
+  const { rejectionsSchema } = await import('../schemas/rejection.ts')
   const signals = stopSignals()
   let startedAt = first.startedAt
   let last = first.rejections.at(-1)?.n ?? 0

@@ -1,9 +1,8 @@
 import { Command } from 'commander'
 import { loadSettings } from '../schemas/settings.ts'
-import { traceSchema, type Trace } from '../schemas/trace.ts'
+import type { Trace } from '../schemas/trace.ts'
 import { type DeviceId } from '../schemas/topics.ts'
 import { printable, printableJson } from './escape.ts'
-import { createGatewayApi } from './http-client.ts'
 import { printLines } from './output.ts'
 import { deviceIdOption, wholeOption } from './parse.ts'
 
@@ -31,6 +30,8 @@ Examples:
 Exit codes: 0 answered, also when the reading is unknown, 1 an error, 2 wrong
 usage.`)
     .action(async (device: DeviceId, boot: number, seq: number, { json }: { json?: true }) => {
+      const { createGatewayApi } = await import('./http-client.ts')
+      const { traceSchema } = await import('../schemas/trace.ts')
       const trace = await createGatewayApi(loadSettings()).get(`/api/v1/trace/${device}/${boot}/${seq}`, traceSchema)
       await printLines(json === true ? [printableJson(JSON.stringify(trace))] : traceLines(trace))
     })

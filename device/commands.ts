@@ -3,7 +3,8 @@ import { hostname, networkInterfaces } from 'node:os'
 import { textOf } from '../lib/errors.ts'
 import { type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'
-import { isCommandName, type CommandAnswer, type CommandName } from '../schemas/command.ts'
+import { type CommandAnswer } from '../schemas/command.ts'
+import { isCommandName, type CommandName } from '../schemas/command-name.ts'
 
 /** Ids of commands that are remembered: with QoS 1 one may come twice. */
 const maxRemembered = 32

@@ -1,14 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 
-/** What a device does when it is told to. */
-export const commandNames = ['ping', 'read-now', 'identify', 'restart'] as const
-export type CommandName = typeof commandNames[number]
-
-export function isCommandName (text: string): text is CommandName {
-  return (commandNames as readonly string[]).includes(text)
-}
-
 /** Payload of `<device>/res/<id>`. */
 export const commandAnswerSchema = Type.Object({
   ok: Type.Boolean(),

@@ -1,9 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
 
-/** What became of a dead letter: it waits for a person, it was replayed and stored, or a person has given it up. */
-export const letterStates = ['open', 'replayed', 'dropped'] as const
-export type LetterState = typeof letterStates[number]
-
 /** So many ranges of seqs, and characters of a reason, stand in one message to the sender at most. */
 export const maxNoticeRanges = 16
 export const maxNoticeReason = 500

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { commandAnswerSchema, commandNames } from './command.ts'
+import { commandAnswerSchema } from './command.ts'
+import { commandNames } from './command-name.ts'
 import { configReportSchema, remoteValuesSchema } from './remote-config.ts'
 
 // What is asked of a device over HTTP, and answered.

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Command } from 'commander'
@@ -72,4 +74,18 @@ t.test('the README has every command, and no other', async t => {
   const alone = commands.filter(command => command.commands.length === 0).map(command => command.name())
   t.same([...alone, ...subcommands].filter(name => !documented.includes(name)), [], 'commands that the README lacks')
   t.same(documented.filter(name => !subcommands.includes(name!) && !commands.some(command => command.name() === name)), [], 'what the README has too much')
+})
+
+/** The URLs of all modules that the compiled command line loads for these arguments. */
+async function loadedBy (...args: readonly string[]): Promise<string[]> {
+  const hooks = 'export async function load (url, context, next) { process._rawDebug(url); return await next(url, context) }'
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)})`
+  const { stderr } = await promisify(execFile)(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(register)}`, join(packageRoot, 'dist/cli/isobar.js'), ...args])
+  return stderr.split('\n')
+}
+
+t.test('a command loads schemas, broker and databases when it runs: --help starts without them', async t => {
+  const loaded = await loadedBy('--help')
+  t.ok(loaded.some(url => url.endsWith('/dist/cli/program.js')))
+  t.same(loaded.filter(url => /node_modules\/(@sinclair|cbor-x|aedes|fastify|lmdb|mqtt|pg)\//.test(url)), [])
 })

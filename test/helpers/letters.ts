@@ -1,6 +1,6 @@
 import { type Database } from '../../bridge/database.ts'
 import { letterId } from '../../bridge/dead-letters.ts'
-import { type LetterState } from '../../schemas/dead-letter.ts'
+import { type LetterState } from '../../schemas/letter-state.ts'
 
 export interface LetterOver {
   readonly id?: string

@@ -1,6 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { type Letters } from '../../../bridge/letters.ts'
-import { letterListSchema, letterStates, letterWorkAnswer, letterWorkRequest, type LetterWorkRequest } from '../../../schemas/dead-letter.ts'
+import { letterListSchema, letterWorkAnswer, letterWorkRequest, type LetterWorkRequest } from '../../../schemas/dead-letter.ts'
+import { letterStates } from '../../../schemas/letter-state.ts'
 import { type LetterWork } from '../../letter-work.ts'
 import { type Routes } from '../server.ts'
 
