@@ -36,9 +36,9 @@ export class Borders {
 
   /** @returns the code of the CONNACK; null: the connection is closed without one */
   async login (connection: Connection, connect: Connect): Promise<number | null> {
-    const { address, loopback, certificate = null } = connection.peer
+    const { address, loopback, certificate } = connection.peer
     connection.deciding = true
-    const login = await this.#parts.access.login({ ...connect, certificate, loopback, address })
+    const login = await this.#parts.access.login({ ...connect, certificate: certificate?.user ?? null, loopback, address })
     connection.deciding = false
     if (!login.ok) return this.#loginRefused(connection, connect, login)
     connection.grant = login.grant

@@ -17,15 +17,17 @@ import { Interest } from './interest.ts'
 import { Mirror } from './mirror.ts'
 import { isWill, type InPublish } from './packet.ts'
 import { Pace } from './pace.ts'
-import { Rejections } from './rejection.ts'
+import { Rejections, type Refuse } from './rejection.ts'
 import { ReleaseQueue, type Sender } from './release.ts'
-import { type Rule } from './rules.ts'
+import { rules, type Rule } from './rules.ts'
 import { createStats, type BrokerStats } from './stats.ts'
 import { answerSubscribe } from './subscribing.ts'
 import { createSessions } from './sessions/open.ts'
 import { type Sessions } from './sessions/sessions.ts'
 import { StoredTopic } from './stored.ts'
 import { Takeovers } from './takeovers.ts'
+import { type ClientCertificate } from './tls/client-certificate.ts'
+import { type Secured } from './tls/handshakes.ts'
 import { TurnEnd } from './turn-end.ts'
 
 /** How exactly keep alive and deadlines are kept. */
@@ -54,10 +56,15 @@ export interface BrokerParts {
   readonly log: Logger
 }
 
+/** Takes a connection through its TLS handshake; a connection that fails is closed by it. */
+export type Handshake = () => Promise<Secured>
+
 /** The MQTT broker. */
 export interface Broker {
-  /** Takes a connection over; it is closed by its client, by a rule, or by `close`. */
-  handle (socket: Duplex, peer: Peer): void
+  /** Takes a connection over; it is closed by its client, by a rule, or by `close`. With a handshake, that comes first, and counts as the beginning of its login. */
+  handle (socket: Duplex, peer: Peer, handshake?: Handshake): void
+  /** Counts and keeps what is refused before there is a connection. */
+  readonly refuse: Refuse
   /** A listener could not accept a connection. */
   acceptFailed (error: Error): void
   /** Publishes a message of the gateway's own. Resolves when it has gone out to the subscribers; rejects when the broker is closed. */
@@ -69,6 +76,8 @@ export interface Broker {
   watch (filter: string, listener: (topic: string, payload: Buffer) => void): Promise<void>
   /** The access rules have changed: everybody who is in is judged by the new ones. @returns how many connections were closed */
   renewAccess (): number
+  /** The authorities of clients have changed: closes those whose certificate is not accepted any more. @param endOf the reason, or null */
+  renewCertificates (endOf: (certificate: ClientCertificate) => string | null): void
   /** A copy of the counters. */
   stats (): BrokerStats
   /** Reads no more, waits a moment for what is on its way to disk, then closes every connection. The inbox must stay open so long: wills go there. */
@@ -93,6 +102,7 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
   const door = new Door({ limits, clock, stats, refuse })
   const takeovers = new Takeovers(limits.takeoverIntervalMs, clock)
   const connections = new Set<Connection>()
+  const shaking = new Set<Duplex>()
   const orphans = { clientId: null, destroyed: false, close: () => {}, release: createRelease(() => nobody, () => {}) }
   const hooks = createHooks({ admission, borders, interest, mirror, stored, stats, limits, takeovers, log, orphans })
   const aedes = await openAedes(hooks, sessions, log, limits)
@@ -119,9 +129,18 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     },
     watch: async (filter, listener) => await aedes.watch(filter, listener),
     renewAccess: () => borders.renew(connections),
+    renewCertificates: endOf => {
+      for (const connection of connections) {
+        const { certificate } = connection.peer
+        const end = certificate == null ? null : endOf(certificate)
+        if (end !== null) connection.close('certificateRevoked', end)
+      }
+    },
+    refuse,
     stats: () => ({ ...stats, refused: rejections.counts() }),
     close: async () => {
       door.close()
+      for (const socket of shaking) socket.destroy()
       for (const connection of connections) connection.halt()
       pace.close()
       await released()
@@ -132,8 +151,22 @@ export async function openBroker (parts: BrokerParts): Promise<Broker> {
     }
   }
 
-  function handle (socket: Duplex, peer: Peer): void {
-    door.arrive(socket, peer.address, place => open(socket, peer, place))
+  function handle (socket: Duplex, peer: Peer, handshake?: Handshake): void {
+    door.arrive(socket, peer.address, place => {
+      if (handshake === undefined) open(socket, peer, place)
+      else void secure(socket, peer, place, handshake)
+    })
+  }
+
+  async function secure (socket: Duplex, peer: Peer, place: Place, handshake: Handshake): Promise<void> {
+    shaking.add(socket)
+    const secured = await handshake()
+    shaking.delete(socket)
+    if (secured.ok) return open(secured.socket, { ...peer, certificate: secured.certificate }, place)
+    door.leave(place)
+    if (stop.signal.aborted) return
+    const { because, clause } = rules[secured.rule]
+    refuse({ clientId: null, address: peer.address, rule: secured.rule, clause, detail: `${because}: ${secured.detail}` })
   }
 
   function open (socket: Duplex, peer: Peer, place: Place): void {

@@ -11,16 +11,17 @@ import { type Refuse } from './rejection.ts'
 import { type ReleaseQueue } from './release.ts'
 import { rules, type ClosingRule, type Rule } from './rules.ts'
 import { type BrokerStats } from './stats.ts'
+import { type ClientCertificate } from './tls/client-certificate.ts'
 import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
 
-/** Where a client sits. `loopback`: it came in through a listener that only this machine reaches. `certificate`: the name in a certificate that was verified. */
+/** Where a client sits. `loopback`: it came in through a listener that only this machine reaches, and from it. `certificate`: one that was verified. */
 export interface Peer {
   readonly address: string
   readonly loopback: boolean
-  readonly certificate?: string | null
+  readonly certificate?: ClientCertificate | null
 }
 
 export interface ConnectionLimits extends GateLimits {

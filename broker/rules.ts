@@ -70,6 +70,11 @@ export const rules = {
   halfOpen: { because: 'a connection came while as many as the limit had not logged in', clause: null, reaction: 'close' },
   halfOpenPerAddress: { because: 'a connection came while as many of its address as the limit had not logged in', clause: null, reaction: 'close' },
   connectRate: { because: 'connections of one address came faster than the limit', clause: null, reaction: 'close' },
+  proxyHeader: { because: 'a trusted proxy sent no header of the PROXY protocol, or a faulty one', clause: null, reaction: 'close' },
+  tlsHandshake: { because: 'a TLS handshake failed', clause: null, reaction: 'close' },
+  tlsCertificate: { because: 'the certificate of a client is missing, not accepted, or names nobody', clause: null, reaction: 'close' },
+  webSocketRequest: { because: 'a request for a WebSocket was for another host, from a page of another site, or not for MQTT', clause: null, reaction: 'close' },
+  webSocketFrame: { because: 'a WebSocket frame was no binary one, was faulty, or longer than the limit of a packet', clause: 'MQTT-6.0.0-1', reaction: 'close' },
   takeover: { because: 'a client id was taken over twice within the interval', clause: null, reaction: 'close' },
   // Sessions, devices and retained messages.
   sessions: { because: 'as many sessions are kept as the limit', clause: null, reaction: 'close' },
@@ -78,6 +83,7 @@ export const rules = {
   retainedFull: { because: 'as much is retained as the limit, and a message was not', clause: null, reaction: 'drop' },
   // While a connection is open.
   accessRevoked: { because: 'the access rules have changed, and do not let the client in any more', clause: null, reaction: 'close' },
+  certificateRevoked: { because: 'the certificate of a client is not accepted any more', clause: null, reaction: 'close' },
   keepalive: { because: 'nothing came for one and a half times the keep alive', clause: 'MQTT-3.1.2-24', reaction: 'close' },
   heldBytes: { because: 'too many bytes wait for their release while the inbox is full, or a device is slowed', clause: null, reaction: 'close' },
   queued: { because: 'more waits for the client than the limit: it does not acknowledge what it subscribed to', clause: null, reaction: 'close' },

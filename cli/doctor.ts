@@ -30,7 +30,8 @@ Give it the settings of the gateway (environment, .env file). Examined are: the
 version of Node, the limit of open files, the driver of the sensor, the settings;
 the programs of the embedded PostgreSQL, the data folder and its disk, the inbox
 and what waits in it, a gateway that runs, the ports (free, or used by that
-gateway), the database with its tables, and the clock.
+gateway), the certificates and how long they last, the database with its tables,
+and the clock.
 
 With --device, on the machine with the sensor: the version of Node, the settings,
 the I2C bus and the rights on it, the chip with its id and calibration, the values,

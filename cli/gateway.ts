@@ -7,6 +7,7 @@ import { createLog, type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
+import { localUrl, plainFirst } from './mqtt-url.ts'
 import { runUntilStopped, type Service } from './service.ts'
 import { simulatedIds, startSimulated } from './simulated.ts'
 import { statusLine } from './status-line.ts'
@@ -30,7 +31,8 @@ const help = `
 It prints what runs and where, then one status line every 10 s. The log goes to
 stderr. Ctrl-C or SIGTERM drains and ends within 5 s; a second one ends at once.
 Either way nothing that was acknowledged is lost, and the next start on the same
-data folder goes on with it. SIGHUP reads the files of the access rules again.
+data folder goes on with it. SIGHUP reads the files of the access rules and the
+certificates again.
 
 Settings that matter, with their defaults ('isobar config' prints all of them):
   ISOBAR_MQTT            where to listen for MQTT (mqtt://127.0.0.1:1883)
@@ -70,7 +72,7 @@ async function openService (settings: Settings, simulate: number, log: Logger, s
   const gateway = await openGateway(settings, { clock: realClock, log, signal: stop })
   const onHangUp = (): void => { gateway.reload().catch(() => {}) } // what is wrong with a file is in the log and in /readyz
   process.on('SIGHUP', onHangUp)
-  const devices = await startSimulated(simulate, gateway.urls.mqtt, settings, log)
+  const devices = await startSimulated(simulate, simulate === 0 ? '' : localUrl(gateway.urls.mqtt), settings, log)
   return {
     greeting: () => greeting(settings, gateway, simulate),
     statusLine: () => statusLine(gateway.status()),
@@ -86,7 +88,8 @@ async function openService (settings: Settings, simulate: number, log: Logger, s
 
 function greeting (settings: Settings, gateway: Gateway, simulated: number): readonly string[] {
   const { data, database, topics } = settings
-  const { hostname, port } = new URL(gateway.urls.mqtt)
+  const { mqtt, http } = gateway.urls
+  const { hostname, port } = new URL(plainFirst(mqtt)[0]!)
   const host = /^(0\.0\.0\.0|\[::\])$/.test(hostname) ? 'localhost' : hostname.replaceAll(/[[\]]/g, '')
   const dir = resolve(data.dir)
   // What another terminal has to be told, so that it finds the same database.
@@ -94,8 +97,8 @@ function greeting (settings: Settings, gateway: Gateway, simulated: number): rea
   return [
     `isobar ${version} runs. Ctrl-C stops it; nothing acknowledged is lost.`,
     '',
-    `  MQTT      ${gateway.urls.mqtt}`,
-    `  HTTP      ${gateway.urls.http}  (/readyz, /metrics, /api/v1/status)`,
+    ...mqtt.map((url, index) => `  ${index === 0 ? 'MQTT' : '    '}      ${url}`),
+    ...http.map((url, index) => `  ${index === 0 ? 'HTTP' : '    '}      ${url}  ${index === 0 ? '(/readyz, /metrics, /api/v1/status, /mqtt)' : ''}`.trimEnd()),
     `  database  ${database.url === undefined ? `psql '${gateway.databaseUrl}'` : maskSecret(database.url)}`,
     `  data      ${dir}`,
     ...(simulated === 0 ? [] : [`  devices   ${simulatedNames(simulated)} (simulated)`]),

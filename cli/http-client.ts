@@ -1,8 +1,9 @@
 import { type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { listenUrls } from '../broker/listen/listen-url.ts'
 import { catalogue, codeOf, IsobarError, textOf, type ErrorCode } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
-import { reachable } from './mqtt-url.ts'
+import { localUrl } from './mqtt-url.ts'
 
 /** What is asked for behind `?`; undefined is left out, an array becomes the name several times. */
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
@@ -24,7 +25,7 @@ const defaultTimeoutMs = 60_000
  * @throws IsobarError ISO_CLI_USAGE when the settings leave the port to the gateway
  */
 export function createGatewayApi ({ http }: { readonly http: Pick<Settings['http'], 'url' | 'token'> }, timeoutMs = defaultTimeoutMs): GatewayApi {
-  const base = reachable(http.url)
+  const base = localUrl(listenUrls(http.url))
   if (new URL(base).port === '0') throw new IsobarError('ISO_CLI_USAGE', { detail: `ISOBAR_HTTP=${http.url} takes any free port; set it to the one of the gateway's greeting` })
   const headers: Record<string, string> = http.token === undefined ? {} : { authorization: `Bearer ${http.token}` }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
+import { isLoopback, listenUrls } from '../broker/listen/listen-url.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 
@@ -13,17 +14,28 @@ function parseUrl (text: string): string {
 }
 
 /**
- * Where this machine reaches the gateway: the URL that was given, else that of the settings.
+ * Where this machine reaches the gateway: the URL that was given, else one of those of the settings.
  * @throws IsobarError ISO_CLI_USAGE when the settings leave the port to the gateway
  */
 export function gatewayUrl ({ mqtt }: Pick<Settings, 'mqtt'>, given: string | undefined): string {
   if (given !== undefined) return given
-  const url = reachable(mqtt.url)
+  const url = localUrl(listenUrls(mqtt.url))
   if (new URL(url).port === '0') throw new IsobarError('ISO_CLI_USAGE', { detail: `ISOBAR_MQTT=${mqtt.url} takes any free port; give the one of the gateway's greeting with --url` })
   return url
 }
 
+/** The URL to connect to from this machine, of those that a gateway listens on. */
+export function localUrl (listenUrls: readonly string[]): string {
+  return reachable(plainFirst(listenUrls)[0]!)
+}
+
+/** Those that are meant for programs of this machine come first: on loopback, without TLS, and not for proxies alone. */
+export function plainFirst (urls: readonly string[]): readonly string[] {
+  const strangeness = (url: string): number => Number(!isLoopback(new URL(url).hostname.replace(/^\[(.*)\]$/, '$1'))) + 2 * Number(/^(mqtts|https):/.test(url))
+  return urls.toSorted((a, b) => strangeness(a) - strangeness(b))
+}
+
 /** A URL to listen on as one to connect to: all addresses of this machine are reached through its loopback. */
 export function reachable (listenUrl: string): string {
-  return listenUrl.replace(/^(\w+:\/\/)0\.0\.0\.0(?=[:/]|$)/, '$1127.0.0.1').replace(/^(\w+:\/\/)\[::\](?=[:/]|$)/, '$1[::1]')
+  return listenUrl.replace(/\?.*$/, '').replace(/^(\w+:\/\/)0\.0\.0\.0(?=[:/]|$)/, '$1127.0.0.1').replace(/^(\w+:\/\/)\[::\](?=[:/]|$)/, '$1[::1]')
 }

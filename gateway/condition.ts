@@ -7,6 +7,7 @@ export interface ConditionParts {
   readonly inbox: StatusParts['inbox']
   readonly bridge: { readonly status: StatusParts['bridge'] }
   readonly access: StatusParts['access']
+  readonly tls: StatusParts['tls']
   readonly clock: Clock
 }
 
@@ -22,13 +23,13 @@ export class Condition {
     this.#startedMs = parts.clock.monotonicMs()
   }
 
-  readonly causes = (): Cause[] => causesOf({ inbox: this.#parts.inbox, bridge: this.#parts.bridge.status, access: this.#parts.access })
+  readonly causes = (): Cause[] => causesOf({ inbox: this.#parts.inbox, bridge: this.#parts.bridge.status, access: this.#parts.access, tls: this.#parts.tls })
 
   readonly isReady = (): boolean => isReady(this.causes())
 
   readonly status = (): GatewayStatus => {
-    const { inbox, bridge, access, clock } = this.#parts
-    return statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - this.#startedMs, inbox, bridge: bridge.status, access, perSecond: this.#rates.perSecond() })
+    const { inbox, bridge, access, tls, clock } = this.#parts
+    return statusOf({ at: clock.now(), uptimeMs: clock.monotonicMs() - this.#startedMs, inbox, bridge: bridge.status, access, tls, perSecond: this.#rates.perSecond() })
   }
 
   /** The status, and a look at the counters for the rates: to be called about once a second, by one caller. */

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path'
 import { createLetters, type Letters } from '../bridge/letters.ts'
-import { readAccessRules } from '../broker/access/access-files.ts'
-import { Access } from '../broker/access/access.ts'
 import { openBroker } from '../broker/broker.ts'
-import { letsSomebodyIn, listen } from '../broker/listeners.ts'
+import { listenUrls } from '../broker/listen/listen-url.ts'
+import { letsSomebodyIn, listen, type Listener } from '../broker/listen/listeners.ts'
+import { Proxies } from '../broker/listen/proxies.ts'
 import { Rejections } from '../broker/rejection.ts'
 import { openSessions } from '../broker/sessions/open.ts'
 import { StoredTopic } from '../broker/stored.ts'
@@ -15,7 +15,7 @@ import { type Settings } from '../schemas/settings.ts'
 import { type GatewayStatus } from '../schemas/status.ts'
 import { type BridgeThreadData } from '../schemas/thread.ts'
 import { Topics } from '../schemas/topics.ts'
-import { AccessReload, marksOf, tellRules } from './access-reload.ts'
+import { openAccess } from './access-reload.ts'
 import { openBridgeThread } from './bridge-thread.ts'
 import { Condition } from './condition.ts'
 import { writeDatabaseUrl } from './database-url.ts'
@@ -37,17 +37,18 @@ import { LazyDatabase } from './lazy-database.ts'
 import { LetterWork } from './letter-work.ts'
 import { Replays } from './replays.ts'
 import { openStatusTopic } from './status-topic.ts'
+import { openTls } from './tls.ts'
 
 /** A running gateway. */
 export interface Gateway {
   /** With the ports that were taken. */
-  readonly urls: { readonly mqtt: string, readonly http: string }
+  readonly urls: { readonly mqtt: readonly string[], readonly http: readonly string[] }
   /** With its password. */
   readonly databaseUrl: string
   status (): GatewayStatus
   /**
-   * Reads the files of the access rules again, now.
-   * @throws IsobarError of a file that cannot be used; the rules stay as they are
+   * Reads the files of the access rules and the certificates again, now.
+   * @throws IsobarError of a file that cannot be used; what it said before stays in force
    */
   reload (): Promise<void>
   /**
@@ -103,10 +104,7 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     closers.defer(async () => await bridge.close(leftMs(databaseStopMs)))
 
     const rejections = new Rejections({ clock, log: log.child({ part: 'broker' }) })
-    const accessMarks = await marksOf(settings.access)
-    const read = await readAccessRules(settings.access)
-    tellRules(read, log.child({ part: 'access' }))
-    const access = new Access({ rules: read.rules, topics, token: settings.http.token, limits: authLimits(settings), clock })
+    const { access, watch } = await openAccess(settings, { topics, clock, log: log.child({ part: 'access' }) })
     const { sessions, disk } = closers.add(await openSessions(join(resolve(settings.data.dir), 'sessions'), { limits: settings.limits, clock, log: log.child({ part: 'broker' }), refuse: rejections.refuse }))
     const broker = closers.add(await openBroker({ inbox, topics, limits: settings.limits, access, stored, sessions, rejections, clock, log: log.child({ part: 'broker' }) }))
     errors.open(async (topic, payload) => await broker.publish(topic, payload, { qos: 1, retain: false }))
@@ -115,17 +113,11 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     await requests.open()
     if (settings.homeAssistant.on) await openHomeAssistant({ broker, topics, prefix: settings.homeAssistant.prefix, maxDevices: settings.limits.maxLastDevices, log })
 
-    const reload = closers.add(new AccessReload({
-      settings: settings.access,
-      take: rules => {
-        access.replace(rules)
-        return broker.renewAccess()
-      },
-      clock,
-      log: log.child({ part: 'access' })
-    }, accessMarks))
+    const reload = closers.add(watch(broker.renewAccess))
+    const tls = closers.add(await openTls(settings, { renew: broker.renewCertificates, clock, log: log.child({ part: 'tls' }) }))
+    const proxies = new Proxies(settings.proxies.trusted)
 
-    const condition = new Condition({ inbox, bridge, access: reload, clock })
+    const condition = new Condition({ inbox, bridge, access: reload, tls, clock })
     closers.add(openStatusTopic(condition.sample, async payload => await broker.publish(topics.gatewayStatus, payload, { qos: 1, retain: true }), { clock, log }))
 
     const people = closers.add(new LazyDatabase({ url: database.url, schema: settings.database.schema, statementTimeoutMs: settings.write.statementTimeoutMs, poolSize: 2 }, log))
@@ -134,22 +126,31 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
     const httpRefused = noHttpRefused()
     const http = closers.add(await openHttpServer(settings.http, [
       healthRoutes(condition.causes, () => condition.status().backlog),
-      metricsRoutes({ inbox, broker: broker.stats, sessions, disk, rejections: rejections.counts, access, reload, bridge, stored, http: httpRefused, ready: condition.isReady }),
+      metricsRoutes({ inbox, broker: broker.stats, sessions, disk, rejections: rejections.counts, access, reload, tls, bridge, stored, http: httpRefused, ready: condition.isReady }),
       deadLettersRoutes({ letters, work: new LetterWork({ letters, replays }) }),
       booksRoutes({ inbox, bridge, now: clock.now }),
       traceRoutes(bridge),
       deviceRequestsRoutes(requests),
       rejectionsRoutes(rejections),
-      accessRoutes({ reload, topics, clear: async topic => await broker.publish(topic, '', { qos: 0, retain: true }) }),
+      accessRoutes({ reload: async () => await reload.reload(), topics, clear: async topic => await broker.publish(topic, '', { qos: 0, retain: true }) }),
       statusRoutes(condition.status)
-    ], log.child({ part: 'http' }), httpRefused))
+    ], log.child({ part: 'http' }), httpRefused, {
+      mqtt: { broker, maxPacketBytes: settings.limits.maxPacketBytes, needsCertificate: settings.tls.caFile !== undefined && settings.tls.clients === 'required' },
+      handshakes: tls.http,
+      proxies,
+      refuse: broker.refuse
+    }))
 
-    const listener = closers.add(await listen(broker, { url: settings.mqtt.url, open: letsSomebodyIn(settings.access) }))
+    const listeners: Listener[] = []
+    for (const url of listenUrls(settings.mqtt.url)) listeners.push(closers.add(await listen(broker, { url, open: letsSomebodyIn(settings.access, settings.tls, url), proxies, handshakes: tls.mqtt })))
     return {
-      urls: { mqtt: listener.url, http: http.url },
+      urls: { mqtt: listeners.map(({ url }) => url), http: http.urls },
       databaseUrl: database.url,
       status: condition.status,
-      reload: async () => { await reload.reload() },
+      reload: async () => {
+        const results = await Promise.allSettled([reload.reload(), tls.reload?.reload()]) // what is wrong with the one keeps the other from nothing
+        for (const result of results) if (result.status === 'rejected') throw result.reason
+      },
       close: async deadlineMs => {
         closeByMs = clock.monotonicMs() + deadlineMs
         await closers.close()
@@ -166,10 +167,6 @@ export async function openGateway (settings: Settings, { clock, log, signal }: G
 async function openDatabaseOf ({ data, database }: Settings, parts: GatewayParts): Promise<Pick<EmbeddedPostgres, 'url' | 'close'>> {
   if (database.url !== undefined) return { url: database.url, close: async () => {} }
   return await openEmbeddedPostgres({ dir: join(resolve(data.dir), 'postgres'), port: database.port, ...parts })
-}
-
-function authLimits ({ access: { maxVerifying, maxWaiting, maxDelayMs } }: Settings): { concurrency: number, maxQueued: number, maxDelayMs: number } {
-  return { concurrency: maxVerifying, maxQueued: maxWaiting, maxDelayMs }
 }
 
 function bridgeData ({ database, batch, write, telemetry, track, limits, log }: Settings, rest: Omit<BridgeThreadData, 'settings' | 'logLevel'>): BridgeThreadData {

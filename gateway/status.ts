@@ -15,17 +15,19 @@ export interface StatusParts {
   readonly bridge: BridgeStatus | null
   /** Why the access rules are not those of their files; null when they are. */
   readonly access: { readonly fault: string | null }
+  /** Why the certificates are not those of their files, and what of them ends soon; null when nothing. */
+  readonly tls: { readonly reload: { readonly fault: string | null } | null, expiring (): string | null }
   readonly perSecond: Flow
 }
 
 /** What keeps the gateway from doing all of its work: a fixed name for machines, and a text. */
 export interface Cause {
-  readonly name: 'inbox-full' | 'clock-implausible' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held' | 'access-files'
+  readonly name: 'inbox-full' | 'clock-implausible' | 'database-held' | 'database-starting' | 'bridge-down' | 'rows-held' | 'access-files' | 'tls-files' | 'tls-expiry'
   readonly detail: string
 }
 
 /** All causes of the moment, the gravest first. */
-export function causesOf ({ inbox, bridge, access }: Pick<StatusParts, 'inbox' | 'bridge' | 'access'>): Cause[] {
+export function causesOf ({ inbox, bridge, access, tls }: Pick<StatusParts, 'inbox' | 'bridge' | 'access' | 'tls'>): Cause[] {
   const causes: Cause[] = []
   if (inbox.full !== null) causes.push({ name: 'inbox-full', detail: `the inbox is full: ${inbox.full.detail}` })
   if (bridge === null) causes.push({ name: 'bridge-down', detail: 'the bridge thread has ended and is started again' })
@@ -34,12 +36,18 @@ export function causesOf ({ inbox, bridge, access }: Pick<StatusParts, 'inbox' |
   else if (bridge.state === 'starting') causes.push({ name: 'database-starting', detail: bridge.cause?.message ?? 'the database is being opened' })
   else if (bridge.cause !== null) causes.push({ name: 'rows-held', detail: bridge.cause.message })
   if (access.fault !== null) causes.push({ name: 'access-files', detail: `${access.fault}; the access rules from before stay in force` })
+  if (tls.reload?.fault != null) causes.push({ name: 'tls-files', detail: `${tls.reload.fault}; the certificates from before stay in force` })
+  const expiring = tls.expiring()
+  if (expiring !== null) causes.push({ name: 'tls-expiry', detail: `certificates end soon: ${expiring}` })
   return causes
 }
 
-/** Whether the causes leave the gateway able to do its work: rows that wait for one partition or one device hold nobody else, and access rules stay in force until there are new ones. */
+/** Causes that keep the gateway from nothing yet. */
+const warnings: ReadonlySet<Cause['name']> = new Set(['rows-held', 'access-files', 'tls-files', 'tls-expiry'])
+
+/** Whether the causes leave the gateway able to do its work: rows that wait for one partition or one device hold nobody else, and access rules and certificates stay in force until there are new ones. */
 export function isReady (causes: readonly Cause[]): boolean {
-  return causes.every(({ name }) => name === 'rows-held' || name === 'access-files')
+  return causes.every(({ name }) => warnings.has(name))
 }
 
 /** The status as it goes to the topic and to /api/v1/status. */
@@ -71,6 +79,8 @@ function stateOf (causes: readonly Cause[], bridge: BridgeStatus | null): Gatewa
     case 'bridge-down': return 'degraded'
     case 'rows-held': return 'degraded'
     case 'access-files': return 'degraded'
+    case 'tls-files': return 'degraded'
+    case 'tls-expiry': return 'degraded'
   }
 }
 

@@ -107,13 +107,17 @@ function textIn (table: SettingsTable, env: Environment, name: string): string |
 /** Where a container or systemd puts secrets, with modes of their own. */
 const secretsFolder = '/run/secrets'
 
+/** Whether a file lies where modes tell nothing about who may read it. */
+export function isSecretsFile (file: string, credentialsFolder: string | undefined = process.env.CREDENTIALS_DIRECTORY): boolean {
+  return [secretsFolder, credentialsFolder].some(folder => folder !== undefined && resolve(file).startsWith(`${resolve(folder)}${sep}`))
+}
+
 /** The first line of a file that group and others can't read. */
 function readSecret (name: string, file: string, credentialsFolder: string | undefined): string {
   const twin = `${name}${twinSuffix}`
-  const isExempt = [secretsFolder, credentialsFolder].some(folder => folder !== undefined && resolve(file).startsWith(`${resolve(folder)}${sep}`))
   let text: string
   try {
-    if (!isExempt && (statSync(file).mode & 0o077) !== 0) throw new Error(`group or others may read it; chmod 600 ${file}`)
+    if (!isSecretsFile(file, credentialsFolder) && (statSync(file).mode & 0o077) !== 0) throw new Error(`group or others may read it; chmod 600 ${file}`)
     text = readFileSync(file, 'utf8').split(/\r?\n/, 1)[0]!
   } catch (error) {
     throw new Error(`cannot be read from ${twin}=${file}: ${(error as Error).message}`)

@@ -132,7 +132,17 @@ export const catalogue = {
   ISO_LISTEN_ANONYMOUS: {
     message: 'nobody could log in, and clients without a login are let in on loopback only',
     retriable: false,
-    operator: 'Let clients log in (ISOBAR_PASSWORD_FILE), or listen on 127.0.0.1 or ::1, or set ISOBAR_ANONYMOUS=1 when the network around the gateway is trusted.'
+    operator: 'Let clients log in (ISOBAR_PASSWORD_FILE, or certificates at mqtts:// with ISOBAR_TLS_CA_FILE), or listen on 127.0.0.1 or ::1, or set ISOBAR_ANONYMOUS=1 when the network around the gateway is trusted.'
+  },
+  ISO_LISTEN_URL: {
+    message: 'an address to listen on has something behind it that is not known',
+    retriable: false,
+    operator: 'Behind the port stands nothing, or ?proxy=no.'
+  },
+  ISO_TLS_FILES: {
+    message: 'the files of TLS cannot be used',
+    retriable: false,
+    operator: 'Correct the file or the setting that the text names; docs/TLS.md shows how they are made. A running gateway keeps the certificates that it has.'
   },
   ISO_CLI_USAGE: {
     message: 'the command cannot be understood',
@@ -387,7 +397,7 @@ export const catalogue = {
   ISO_HTTP_HOST: {
     message: 'the gateway does not go by that name',
     retriable: false,
-    operator: 'Use its address, or the host of ISOBAR_HTTP.'
+    operator: 'Use its address or the host of ISOBAR_HTTP, or add the name to ISOBAR_HTTP_HOSTS.'
   },
   ISO_HTTP_ORIGIN: {
     message: "another site's page may change nothing here",

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { maskSecret, type Setting } from './config.ts'
 
 // The kinds of settings. Each function makes one row of a table: the place of its value, the default (as text, or undefined: none), and one sentence about it.
@@ -63,6 +64,17 @@ export function url<P extends string, D extends string | undefined> (path: P, fa
   const expected = `a URL with ${schemes.map(scheme => `${scheme}://`).join(' or ')}`
   const parse = (value: string): string => value.split(',').every(isOurs) ? value : refuse(expected, secret ? maskSecret(value) : value)
   return { path, type: `URL (${schemes.join(', ')})`, default: fallback, text: about, secret, parse }
+}
+
+/** Addresses and networks (`10.0.0.7`, `10.0.0.0/8`, `fd00::/8`), separated by commas; the value is the text, checked. */
+export function networks<P extends string> (path: P, about: string): Setting<P, string | undefined> {
+  const isOne = (entry: string): boolean => {
+    const [address, prefix, more] = entry.trim().split('/')
+    const maxBits = isIP(address!) === 4 ? 32 : isIP(address!) === 6 ? 128 : -1
+    return more === undefined && maxBits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= maxBits))
+  }
+  const parse = (value: string): string => value.split(',').every(isOne) ? value : refuse('addresses such as 10.0.0.7 or networks such as 10.0.0.0/8, separated by commas', value)
+  return { path, type: 'addresses and networks', default: undefined, text: about, secret: false, parse }
 }
 
 /** Least and greatest value. */

@@ -1,19 +1,21 @@
 import { hostname } from 'node:os'
 import { environment, readSettings, settingFaults, type Environment, type SettingFault, type SettingsTable, type ValuesOf } from '../lib/config.ts'
 import { logLevels } from '../lib/log.ts'
-import { bytes, choice, duration, flag, integer, pattern, text, url } from '../lib/setting-kinds.ts'
+import { bytes, choice, duration, flag, integer, networks, pattern, text, url } from '../lib/setting-kinds.ts'
 
 const hour = 3_600_000
 const GB = 1e9
 
 /** The one table of settings. docs/CONFIG.md lists the same; a test compares the two. */
 export const settingsTable = {
-  ISOBAR_MQTT: url('mqtt.url', 'mqtt://127.0.0.1:1883', ['mqtt'], 'Where the gateway listens for MQTT.'),
-  ISOBAR_HTTP: url('http.url', 'http://127.0.0.1:8080', ['http'], 'Where the gateway listens for HTTP.'),
+  ISOBAR_MQTT: url('mqtt.url', 'mqtt://127.0.0.1:1883', ['mqtt', 'mqtts'], 'Where the gateway listens for MQTT, with TLS at mqtts://; several addresses are separated by commas. MQTT over WebSocket is at /mqtt of ISOBAR_HTTP. ?proxy=no behind an address: no PROXY headers there.'),
+  ISOBAR_HTTP: url('http.url', 'http://127.0.0.1:8080', ['http', 'https'], 'Where the gateway listens for HTTP, with TLS at https://; several addresses are separated by commas. ?proxy=no behind an address: no PROXY headers there.'),
   ISOBAR_HTTP_MAX_CONNECTIONS: integer('http.maxConnections', 200, [1, 100_000], 'HTTP connections at a time; the newest beyond it is closed.'),
   ISOBAR_HTTP_MAX_BODY_BYTES: bytes('http.maxBodyBytes', '1MB', [1000, 256e6], 'Longest body of a request; a longer one is answered with 413.'),
   ISOBAR_HTTP_TIMEOUT: duration('http.timeoutMs', '10s', [100, hour], 'Longest time in which a request may come, headers and body; then it is answered with 408 and its connection is closed.'),
   ISOBAR_HTTP_TOKEN: text('http.token', undefined, 'Token that HTTP requests carry as bearer. Needed as soon as ISOBAR_HTTP is not loopback.', { secret: true }),
+  ISOBAR_HTTP_HOSTS: pattern('http.hosts', undefined, /^[a-z0-9.-]+(\s*,\s*[a-z0-9.-]+)*$/i, 'host names, separated by commas', 'Further names, separated by commas, by which HTTP requests may call the gateway.'),
+  ISOBAR_HTTP_ORIGINS: url('http.origins', undefined, ['http', 'https'], "Origins, such as https://panel.example, whose pages may open MQTT over WebSocket besides the gateway's own; separated by commas."),
   ISOBAR_DATA: text('data.dir', './data', 'Folder of the inbox, of the embedded database, and of the outbox of a device.'),
   CRATE_URL: url('database.url', undefined, ['postgres', 'postgresql', 'crate'], 'CrateDB (or PostgreSQL) to write to; a comma-separated list spreads over nodes. Unset: an embedded PostgreSQL.', { secret: true }),
   ISOBAR_SCHEMA: pattern('database.schema', undefined, /^[a-z_][a-z0-9_]{0,62}$/, 'a name of small letters, digits and _', 'Schema of the tables. Unset: doc on CrateDB, public on PostgreSQL.'),
@@ -25,6 +27,12 @@ export const settingsTable = {
   ISOBAR_PASSWORD_FILE: text('access.passwordFile', undefined, 'Users and hashed passwords, in the format of mosquitto; `isobar passwd` writes it. Unset: nobody can log in by password.'),
   ISOBAR_ACL_FILE: text('access.aclFile', undefined, 'Who may publish and read what, in the format of mosquitto. Unset: a device has its own topics and no others.'),
   ISOBAR_OPERATORS: text('access.operators', undefined, 'Users, separated by commas, who may do everything that no acl_file denies.'),
+  ISOBAR_TLS_CERT_FILE: text('tls.certFile', undefined, 'Certificate (PEM) of the listeners with TLS, followed by those of its authorities but for the root.'),
+  ISOBAR_TLS_KEY_FILE: text('tls.keyFile', undefined, 'Private key (PEM) of that certificate. Group and others may not read the file.'),
+  ISOBAR_TLS_CA_FILE: text('tls.caFile', undefined, 'Certificates (PEM) of the authorities of clients: a client whose certificate is from one of them is the user whom its common name says.'),
+  ISOBAR_TLS_CRL_FILE: text('tls.crlFile', undefined, 'Revocation lists (PEM) of these authorities, one of each.'),
+  ISOBAR_TLS_CLIENTS: choice('tls.clients', 'required', ['required', 'optional'], 'With ISOBAR_TLS_CA_FILE: whether a client at mqtts:// must have a certificate, or may log in by password instead.'),
+  ISOBAR_TRUSTED_PROXIES: networks('proxies.trusted', 'Addresses and networks, separated by commas, of proxies: a connection from there begins with a header of the PROXY protocol, version 2, and counts as one from the address in it. Nobody else may send one.'),
   ISOBAR_AUTH_CONCURRENCY: integer('access.maxVerifying', 2, [1, 64], 'Passwords that are verified at a time; each takes one of the four threads in which files are read too.'),
   ISOBAR_AUTH_QUEUE: integer('access.maxWaiting', 64, [1, 10_000], 'Passwords that wait to be verified; beyond it the address that sent most loses its newest connection.'),
   ISOBAR_AUTH_MAX_DELAY: duration('access.maxDelayMs', '60s', [1000, hour], 'Longest delay of the answer to a wrong password (1 s, 2 s, 4 s … for each address and user), and of the login of a client that published where it may not.'),

@@ -61,6 +61,7 @@ export function identify (rules: AccessRules, claim: Claim): Identified {
   const where = certificate === null ? `${passwords!.path}:${account!.line}` : null
   if (rules.operators.has(user)) return yes('operator', 'ISOBAR_OPERATORS names the user', where)
   if (/[+#/%]/.test(clientId)) return no('a client id has none of + # / %')
+  if (certificate !== null && clientId !== certificate) return no('the client id is not the name in the certificate')
   if (rules.acl !== null) return yes('user', 'the acl_file decides what the user may do', where)
   if (user !== clientId) return no('without an acl_file user name and client id are the same', where)
   return isDeviceId(user) ? yes('device', 'user name, client id and device id are the same', where) : no('without an acl_file a user is a device, and this name is no device id', where)

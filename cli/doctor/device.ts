@@ -8,7 +8,7 @@ import { realClock } from '../../lib/clock.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { Topics } from '../../schemas/topics.ts'
-import { bytesText, fail, failWith, ok, warn, type Finding } from './finding.ts'
+import { bytesText, fail, failWith, guarded, ok, warn, type Finding } from './finding.ts'
 import { checkClock, checkNode } from './machine.ts'
 import { examineSettings } from './settings.ts'
 
@@ -142,12 +142,4 @@ async function * examineLogin ({ device, topics }: Settings, isTls: boolean): As
   const { reason, returnCode } = await connection.ended
   if (returnCode > 0) yield fail('login', `the gateway refuses this device: ${reason}`, 'Check ISOBAR_DEVICE_USER and the password, and the accounts of the gateway.')
   else yield fail(isTls ? 'TLS' : 'login', `the connection ends: ${reason}`, isTls ? 'Check that ISOBAR_DEVICE_CA_FILE has the authority of the certificate, that its name is the host of ISOBAR_DEVICE_BROKER, and the clock.' : 'Check that an MQTT broker listens there, without TLS.')
-}
-
-async function guarded (check: string, look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    return failWith(check, error)
-  }
 }

@@ -1,10 +1,11 @@
 import { type Settings } from '../../schemas/settings.ts'
+import { checkCertificates, usesTls } from './certificates.ts'
 import { checkBinaries, lookAtDatabase } from './database.ts'
-import { failWith, type Finding } from './finding.ts'
+import { guarded, type Finding } from './finding.ts'
 import { checkDataFolder, checkDisk } from './folder.ts'
 import { checkInbox, gatewayFinding, lookForGateway } from './gateway.ts'
 import { checkClock, checkI2c, checkNode, checkOpenFiles } from './machine.ts'
-import { checkDatabasePort, checkHttpPort, checkMqttPort } from './ports.ts'
+import { checkDatabasePort, checkHttpPorts, checkMqttPorts } from './ports.ts'
 import { examineSettings } from './settings.ts'
 
 /**
@@ -27,19 +28,11 @@ async function * examineGateway (settings: Settings): AsyncIterable<Finding> {
   yield finding
   const running = await lookForGateway(settings, look?.holder ?? null)
   yield gatewayFinding(running)
-  yield await guarded('MQTT port', async () => await checkMqttPort(settings, running))
-  yield await guarded('HTTP port', async () => await checkHttpPort(settings, running))
+  yield * checkMqttPorts(settings, running)
+  yield * checkHttpPorts(settings, running)
+  if (usesTls(settings)) yield await guarded('certificates', async () => await checkCertificates(settings))
   const database = await lookAtDatabase(settings, running.holder !== null)
   if (settings.database.url === undefined) yield await checkDatabasePort(settings, running, database.isReachable && database.port === settings.database.port)
   yield * database.findings
   yield await guarded('clock', async () => await checkClock(database.newestAt))
-}
-
-/** A check that breaks has failed; the others go on. */
-async function guarded (check: string, look: () => Promise<Finding>): Promise<Finding> {
-  try {
-    return await look()
-  } catch (error) {
-    return failWith(check, error)
-  }
 }

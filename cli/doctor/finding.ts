@@ -41,3 +41,12 @@ export function ageText (ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000))
   return s < 120 ? `${s} s` : s < 7_200 ? `${Math.round(s / 60)} min` : s < 172_800 ? `${Math.round(s / 3_600)} h` : `${Math.round(s / 86_400)} d`
 }
+
+/** A check that breaks has failed; the others go on. */
+export async function guarded (check: string, look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look()
+  } catch (error) {
+    return failWith(check, error)
+  }
+}

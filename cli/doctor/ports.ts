@@ -1,27 +1,37 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { isLoopback, letsSomebodyIn, nobodyCanLogIn } from '../../broker/listeners.ts'
+import { isLoopback, listenUrls, parseListenUrl } from '../../broker/listen/listen-url.ts'
+import { letsSomebodyIn, nobodyCanLogIn } from '../../broker/listen/listeners.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { Topics } from '../../schemas/topics.ts'
-import { reachable } from '../mqtt-url.ts'
-import { failWith, ok, warn, type Finding } from './finding.ts'
+import { localUrl } from '../mqtt-url.ts'
+import { failWith, guarded, ok, warn, type Finding } from './finding.ts'
 import { type Running } from './gateway.ts'
 
 const statusWaitMs = 3_000
 
-/** Where MQTT is listened for, and whether that is allowed. */
-export async function checkMqttPort (settings: Settings, running: Running): Promise<Finding> {
-  const { mqtt, access } = settings
-  if (!isLoopback(hostOf(mqtt.url)) && !letsSomebodyIn(access)) return failWith('MQTT port', nobodyCanLogIn(mqtt.url))
-  return await checkPort('MQTT port', { setting: 'ISOBAR_MQTT', host: hostOf(mqtt.url), port: portOf(mqtt.url, 1883) }, running, async () => await isOurBroker(settings, running))
+/** Where MQTT is listened for, and whether that is allowed: a finding an address. */
+export async function * checkMqttPorts (settings: Settings, running: Running): AsyncIterable<Finding> {
+  for (const url of listenUrls(settings.mqtt.url)) yield await guarded('MQTT port', async () => await checkMqttPort(settings, url, running))
 }
 
-/** Where HTTP is listened for, and whether that is allowed. */
-export async function checkHttpPort ({ http }: Settings, running: Running): Promise<Finding> {
-  if (!isLoopback(hostOf(http.url)) && http.token === undefined) return failWith('HTTP port', new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${http.url}` }))
-  return await checkPort('HTTP port', { setting: 'ISOBAR_HTTP', host: hostOf(http.url), port: portOf(http.url, 80) }, running, async () => running.status !== null)
+async function checkMqttPort (settings: Settings, url: string, running: Running): Promise<Finding> {
+  const at = parseListenUrl('ISOBAR_MQTT', url)
+  if (!isLoopback(at.host) && !letsSomebodyIn(settings.access, settings.tls, url)) return failWith('MQTT port', nobodyCanLogIn(url))
+  return await checkPort('MQTT port', at, running, async () => await isOurBroker(settings, running))
+}
+
+/** Where HTTP is listened for, and whether that is allowed: a finding an address. */
+export async function * checkHttpPorts ({ http }: Settings, running: Running): AsyncIterable<Finding> {
+  for (const url of listenUrls(http.url)) {
+    yield await guarded('HTTP port', async () => {
+      const at = parseListenUrl('ISOBAR_HTTP', url)
+      if (!isLoopback(at.host) && http.token === undefined) return failWith('HTTP port', new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${url}` }))
+      return await checkPort('HTTP port', at, running, async () => running.status !== null)
+    })
+  }
 }
 
 /** The port of the embedded database. @param isOurs whether the database that answers there is that of the data folder */
@@ -71,7 +81,7 @@ async function isOurBroker ({ mqtt, topics }: Settings, { status }: Running): Pr
   let gateway: unknown
   try {
     await subscribe({
-      url: reachable(mqtt.url),
+      url: localUrl(listenUrls(mqtt.url)),
       clientId: `isobar-doctor-${randomBytes(4).toString('hex')}`,
       filters: [new Topics(topics.root).gatewayStatus],
       take: async (_topic, payload) => {
@@ -84,13 +94,4 @@ async function isOurBroker ({ mqtt, topics }: Settings, { status }: Running): Pr
     return false // whatever it is, it is not a broker that lets us read its status
   }
   return typeof gateway === 'string' && (status === null || status.gateway === gateway)
-}
-
-function hostOf (url: string): string {
-  return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
-}
-
-function portOf (url: string, fallback: number): number {
-  const { port } = new URL(url)
-  return port === '' ? fallback : Number(port)
 }

@@ -61,6 +61,17 @@ function definer (registry: Registry) {
         for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count)
       }
     }),
+    /** One figure a value of the label, none for a value that is not there. */
+    gauges: (name: string, help: string, label: string, read: ReadMany) => new Gauge({
+      name,
+      help,
+      registers,
+      labelNames: [label],
+      collect () {
+        this.reset()
+        for (const [value, figure] of Object.entries(read())) this.set({ [label]: value }, figure)
+      }
+    }),
     info: (name: string, help: string, labels: Record<string, string>) => new Gauge({ name, help, registers, labelNames: Object.keys(labels) }).set(labels, 1)
   }
 }

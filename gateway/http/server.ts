@@ -1,13 +1,15 @@
-import { type AddressInfo } from 'node:net'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { isLoopback } from '../../broker/listeners.ts'
-import { IsobarError, codeOf, textOf, type ErrorCode } from '../../lib/errors.ts'
-import { type Closable } from '../../lib/lifecycle.ts'
+import { isLoopback, listenUrls, parseListenUrl } from '../../broker/listen/listen-url.ts'
+import { type Listener } from '../../broker/listen/listeners.ts'
+import { codeOf, IsobarError, type ErrorCode } from '../../lib/errors.ts'
+import { Closers, type Closable } from '../../lib/lifecycle.ts'
 import { type Logger } from '../../lib/log.ts'
-import { createTokenCheck, isOwnHost, isOwnPage, withoutBrackets } from './access.ts'
+import { createTokenCheck, isOwnHost, isOwnPage, isOwnSocket } from './access.ts'
+import { Front, type FrontParts } from './front.ts'
+import { addWebSocket, type WebSocketParts } from './websocket.ts'
 
 export interface HttpSettings {
-  /** `http://host:port`; port 0 chooses a free one. */
+  /** `http://host:port` or `https://host:port`, several of them separated by commas; port 0 chooses a free one. */
   readonly url: string
   /** Undefined: none is asked for, which is allowed on loopback only. */
   readonly token: string | undefined
@@ -15,6 +17,9 @@ export interface HttpSettings {
   readonly maxBodyBytes: number
   /** For a request to come, headers and body. */
   readonly timeoutMs: number
+  /** Further names of the gateway; origins whose pages may open a WebSocket. Separated by commas. */
+  readonly hosts?: string | undefined
+  readonly origins?: string | undefined
 }
 
 /** What was refused at each limit. */
@@ -22,6 +27,12 @@ export interface HttpRefused { connections: number, bodies: number, timeouts: nu
 
 export function noHttpRefused (): HttpRefused {
   return { connections: 0, bodies: 0, timeouts: 0 }
+}
+
+/** What a server has besides its routes. */
+export interface HttpParts extends Pick<FrontParts, 'proxies' | 'handshakes' | 'refuse'> {
+  /** MQTT at /mqtt; none when nobody takes it. */
+  readonly mqtt?: Omit<WebSocketParts, 'isOwnHost' | 'isOwnPage'>
 }
 
 declare module 'fastify' {
@@ -49,32 +60,51 @@ const responseHeaders = {
  * Listens for HTTP. Every request passes the Host check, and the token when there is one, but for routes that are `open`. What changes something
  * must not come from another site's page.
  * @param refused counts what is refused at a limit
- * @returns the URL with the real port. `close` ends connections that still have a request under way.
- * @throws IsobarError ISO_HTTP_TOKEN beyond loopback without a token; ISO_LISTEN_TAKEN, ISO_LISTEN_REFUSED naming ISOBAR_HTTP
+ * @returns the URLs with the real ports. `close` ends connections that still have a request under way.
+ * @throws IsobarError ISO_HTTP_TOKEN beyond loopback without a token; ISO_LISTEN_URL, ISO_LISTEN_TAKEN, ISO_LISTEN_REFUSED naming ISOBAR_HTTP
  */
-export async function openHttpServer ({ url, token, maxConnections, maxBodyBytes, timeoutMs }: HttpSettings, routes: readonly Routes[], log: Logger, refused: HttpRefused = noHttpRefused()): Promise<Closable & { readonly url: string }> {
-  const { hostname, port } = new URL(url)
-  if (token === undefined && !isLoopback(withoutBrackets(hostname))) throw new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${url}` })
+export async function openHttpServer ({ url, token, hosts, origins, maxConnections, maxBodyBytes, timeoutMs }: HttpSettings, routes: readonly Routes[], log: Logger, refused: HttpRefused = noHttpRefused(), { mqtt, ...parts }: HttpParts = {}): Promise<Closable & { readonly url: string, readonly urls: readonly string[] }> {
+  const places = listenUrls(url).map(text => parseListenUrl('ISOBAR_HTTP', text))
+  const open = places.find(({ host }) => !isLoopback(host))
+  if (token === undefined && open !== undefined) throw new IsobarError('ISO_HTTP_TOKEN', { detail: `ISOBAR_HTTP is ${open.text}` })
+  const ownHosts = new Set([...places.map(({ host }) => host), ...namesIn(hosts)])
+  const isOwn = (host: string | undefined): boolean => isOwnHost(host, ownHosts)
 
-  const http = { headersTimeout: timeoutMs, requestTimeout: timeoutMs, connectionsCheckingInterval: Math.min(1000, timeoutMs / 2) }
-  const server = fastify({ http, bodyLimit: maxBodyBytes, requestTimeout: timeoutMs, connectionTimeout: idleTimes * timeoutMs, forceCloseConnections: true, logger: false })
-  server.server.maxConnections = maxConnections
-  server.server.on('drop', () => { refused.connections++ })
-  server.server.on('clientError', error => { if (codeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT') refused.timeouts++ }) // Fastify's own listener answers
-  addGuards(server, hostname, token)
+  const front = new Front({ requestTimeoutMs: timeoutMs, idleMs: idleTimes * timeoutMs, maxConnections, dropped: () => { refused.connections++ }, log, ...parts })
+  const server = fastify({ bodyLimit: maxBodyBytes, logger: false, serverFactory: handle => front.createServer(handle) })
+  if (mqtt !== undefined) addWebSocket(front.server, front.peerOf, { ...mqtt, isOwnHost: isOwn, isOwnPage: ({ headers }) => isOwnSocket(headers, namesIn(origins)) })
+  front.server.on('clientError', error => { if (codeOf(error) === 'ERR_HTTP_REQUEST_TIMEOUT') refused.timeouts++ }) // Fastify's own listener answers
+  addGuards(server, isOwn, token)
   addErrors(server, log, refused)
   for (const add of routes) add(server)
-  const actualPort = await listen(server, withoutBrackets(hostname), port === '' ? 80 : Number(port), url)
-  return { url: `http://${hostname}:${actualPort}`, close: async () => await server.close() }
+  await server.ready()
+  const closers = new Closers()
+  closers.defer(async () => {
+    front.close()
+    await server.close()
+  })
+  const listeners: Listener[] = []
+  try {
+    for (const place of places) listeners.push(closers.add(await front.listen(place)))
+  } catch (error) {
+    await closers.close()
+    throw error
+  }
+  return { url: listeners[0]!.url, urls: listeners.map(({ url }) => url), close: async () => await closers.close() }
 }
 
-function addGuards (server: FastifyInstance, ownHost: string, token: string | undefined): void {
+/** What stands between commas, in small letters. */
+function namesIn (list: string | undefined): ReadonlySet<string> {
+  return new Set(list?.split(',').map(name => name.trim().toLowerCase().replace(/\/$/, '')))
+}
+
+function addGuards (server: FastifyInstance, isOwn: (host: string | undefined) => boolean, token: string | undefined): void {
   const isToken = token === undefined ? () => true : createTokenCheck(token)
   server.addHook('onRequest', async (request, reply) => {
     reply.headers(responseHeaders)
     if (request.routeOptions.config.open === true) return
     const { host, authorization } = request.headers
-    if (!isOwnHost(host, ownHost)) return await refuse(reply, 421, new IsobarError('ISO_HTTP_HOST', { detail: host }))
+    if (!isOwn(host)) return await refuse(reply, 421, new IsobarError('ISO_HTTP_HOST', { detail: host }))
     if (!isToken(authorization)) return await refuse(reply.header('www-authenticate', 'Bearer'), 401, new IsobarError('ISO_HTTP_LOGIN'))
     if (request.method !== 'GET' && request.method !== 'HEAD' && !isOwnPage(request.headers)) return await refuse(reply, 403, new IsobarError('ISO_HTTP_ORIGIN'))
   })
@@ -99,14 +129,4 @@ const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = { ISO_HTTP_REQUES
 
 async function refuse (reply: FastifyReply, status: number, { message, code }: IsobarError): Promise<FastifyReply> {
   return await reply.code(status).send({ error: message, code })
-}
-
-async function listen (server: FastifyInstance, host: string, port: number, url: string): Promise<number> {
-  try {
-    await server.listen({ host, port })
-    return (server.server.address() as AddressInfo).port
-  } catch (error) {
-    await server.close()
-    throw new IsobarError(codeOf(error) === 'EADDRINUSE' ? 'ISO_LISTEN_TAKEN' : 'ISO_LISTEN_REFUSED', { detail: `${url} (ISOBAR_HTTP, ${textOf(error)})`, cause: error })
-  }
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openBroker } from '../../broker/broker.ts'
-import { listen } from '../../broker/listeners.ts'
+import { listen } from '../../broker/listen/listeners.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { Topics } from '../../schemas/topics.ts'

@@ -4,21 +4,23 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { type AccessRules } from '../../broker/access/access-rules.ts'
 import { hashOf } from '../../broker/access/password.ts'
-import { AccessReload, marksOf } from '../../gateway/access-reload.ts'
+import { openAccess, type AccessReload } from '../../gateway/access-reload.ts'
 import { loadSettings } from '../../schemas/settings.ts'
 import { createTestClock } from '../helpers/clock.ts'
 import { createTestLog } from '../helpers/log.ts'
+import { Topics } from '../../schemas/topics.ts'
 
 const hash = await hashOf('pw', 5)
 
 async function open (t: Test): Promise<{ file: string, reload: AccessReload, taken: AccessRules[], look: () => Promise<void>, logged: readonly object[] }> {
   const file = join(t.testdir(), 'passwords')
-  await writeFile(file, `alice:${hash}\n`)
-  const settings = loadSettings({ ISOBAR_PASSWORD_FILE: file }).access
+  await writeFile(file, `alice:${hash}\n`, { mode: 0o600 })
+  const settings = loadSettings({ ISOBAR_PASSWORD_FILE: file })
   const clock = createTestClock()
   const { log, lines } = createTestLog('warn')
   const taken: AccessRules[] = []
-  const reload = new AccessReload({ settings, take: rules => taken.push(rules) - 1, clock, log }, await marksOf(settings))
+  const { access, watch } = await openAccess(settings, { topics: new Topics('iot/v1'), clock, log })
+  const reload = watch(() => taken.push(access.rules) - 1)
   t.teardown(async () => await reload.close())
   const look = async (): Promise<void> => {
     const sleeps = clock.sleeps.length

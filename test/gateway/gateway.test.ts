@@ -69,14 +69,14 @@ const count = 'select count(*)::int as rows, count(distinct seq)::int as seqs fr
 
 t.test('a reading that is acknowledged becomes a row, and status, metrics and topic say so', async t => {
   const gateway = await open(t, await dataFolder(t))
-  await untilReady(gateway.urls.http)
-  const client = await connect(t, gateway.urls.mqtt)
+  await untilReady(gateway.urls.http[0]!)
+  const client = await connect(t, gateway.urls.mqtt[0]!)
   await publish(client, 0, 1)
   await until('it is stored', () => gateway.status().readings.stored === 1)
   t.match(await query(gateway.databaseUrl, 'select device_id, boot, seq, temperature_c, pressure_hpa from readings'), [{ device_id: 'dev-1', temperature_c: 21.5, pressure_hpa: 1013.25 }])
 
-  t.match(await (await fetch(`${gateway.urls.http}/api/v1/status`)).json(), { state: 'ok', readings: { received: 1, stored: 1, duplicate: 0, dead: 0, pending: 0 }, database: { kind: 'postgres', state: 'open' } })
-  t.match(await (await fetch(`${gateway.urls.http}/metrics`)).text(), /^isobar_inbox_settled_readings_total\{fate="stored"\} 1$/m)
+  t.match(await (await fetch(`${gateway.urls.http[0]!}/api/v1/status`)).json(), { state: 'ok', readings: { received: 1, stored: 1, duplicate: 0, dead: 0, pending: 0 }, database: { kind: 'postgres', state: 'open' } })
+  t.match(await (await fetch(`${gateway.urls.http[0]!}/metrics`)).text(), /^isobar_inbox_settled_readings_total\{fate="stored"\} 1$/m)
   const messages: Array<{ status: GatewayStatus, retain: boolean }> = []
   client.on('message', (_topic, payload, { retain }) => messages.push({ status: JSON.parse(String(payload)) as GatewayStatus, retain }))
   await client.subscribeAsync('iot/v1/gateway/status')
@@ -87,11 +87,11 @@ t.test('a reading that is acknowledged becomes a row, and status, metrics and to
 t.test('closing drains: what was acknowledged is in the table when the gateway has ended', async t => {
   const dir = await dataFolder(t)
   const first = await open(t, dir)
-  await untilReady(first.urls.http)
-  const client = await connect(t, first.urls.mqtt)
+  await untilReady(first.urls.http[0]!)
+  const client = await connect(t, first.urls.mqtt[0]!)
   await publish(client, 0, 500)
   await first.close(60_000)
-  await t.rejects(fetch(`${first.urls.http}/healthz`), 'nothing listens')
+  await t.rejects(fetch(`${first.urls.http[0]!}/healthz`), 'nothing listens')
   t.equal(await readPidFile(clusterFolder(join(dir, 'postgres'))), null, 'the database has stopped in order')
 
   const second = await open(t, dir)
@@ -103,10 +103,10 @@ t.test('a gateway starts, acknowledges and holds while its database is away, and
   const database = await openTestDatabase(t)
   await database.stop()
   const gateway = await open(t, await dataFolder(t), { CRATE_URL: database.url })
-  const client = await connect(t, gateway.urls.mqtt)
+  const client = await connect(t, gateway.urls.mqtt[0]!)
   await publish(client, 0, 100)
   await until('it holds', () => gateway.status().state === 'held')
-  const response = await fetch(`${gateway.urls.http}/readyz`)
+  const response = await fetch(`${gateway.urls.http[0]!}/readyz`)
   t.equal(response.status, 503)
   t.match(await response.json(), { ready: false, causes: [{ name: /^database-/, detail: /database/ }] })
   t.match(gateway.status().readings, { received: 100, stored: 0, pending: 100 })
@@ -114,14 +114,14 @@ t.test('a gateway starts, acknowledges and holds while its database is away, and
   await database.start()
   await until('it is written', () => gateway.status().readings.stored === 100)
   t.same(await query(database.url, count), [{ rows: 100, seqs: 100 }])
-  await untilReady(gateway.urls.http)
+  await untilReady(gateway.urls.http[0]!)
 })
 
 t.test('an embedded database that dies under load is an outage like any other', async t => {
   const dir = await dataFolder(t)
   const gateway = await open(t, dir)
-  const client = await connect(t, gateway.urls.mqtt)
-  await untilReady(gateway.urls.http)
+  const client = await connect(t, gateway.urls.mqtt[0]!)
+  await untilReady(gateway.urls.http[0]!)
   for (let n = 0; n < 20; n++) {
     await publish(client, n * 50, 50)
     if (n === 5) process.kill((await readPidFile(clusterFolder(join(dir, 'postgres'))))!.pid, 'SIGKILL')

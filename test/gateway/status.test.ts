@@ -21,7 +21,7 @@ function inbox (over: Partial<StatusParts['inbox']> = {}): StatusParts['inbox'] 
 }
 
 function parts (over: Partial<StatusParts> = {}): StatusParts {
-  return { at, uptimeMs: 61_500, inbox: inbox(), bridge: bridge(), access: { fault: null }, perSecond: { received: 10, stored: 10, settled: 10 }, ...over }
+  return { at, uptimeMs: 61_500, inbox: inbox(), bridge: bridge(), access: { fault: null }, tls: { reload: null, expiring: () => null }, perSecond: { received: 10, stored: 10, settled: 10 }, ...over }
 }
 
 const held = bridge({ state: 'held', cause: { code: 'ISO_DATABASE_READ_ONLY', message: 'the database is read-only' } })
@@ -37,6 +37,7 @@ t.test('the gravest cause makes the state, and every cause is told', async t => 
   t.match(statusOf(parts({ bridge: held })), { state: 'held', cause: 'the database is read-only', database: { state: 'held', cause: 'the database is read-only' } })
   t.match(statusOf(parts({ bridge: held, inbox: full })), { state: 'full', cause: 'the inbox is full: 2 GB are not settled; the database is read-only' })
   t.match(statusOf(parts({ access: { fault: 'the acl_file is not valid: acl:3' } })), { state: 'degraded', cause: 'the acl_file is not valid: acl:3; the access rules from before stay in force' })
+  t.match(statusOf(parts({ tls: { reload: { fault: 'the files of TLS cannot be used: x' }, expiring: () => 'certificate: 3 days left' } })), { state: 'degraded', cause: 'the files of TLS cannot be used: x; the certificates from before stay in force; certificates end soon: certificate: 3 days left' })
   t.match(statusOf(parts({ bridge: null })), { state: 'degraded', cause: /bridge thread has ended/, database: { kind: null, state: 'starting' } })
   t.match(statusOf(parts({ bridge: bridge({ state: 'starting', database: null }) })), { state: 'degraded', cause: 'the database is being opened' })
   t.match(statusOf(parts({ bridge: bridge({ state: 'starting', cause: { code: 'ISO_DATABASE_UNREACHABLE', message: 'the database cannot be reached' } }) })), { state: 'held' })

@@ -1,11 +1,11 @@
 import { type Static } from '@sinclair/typebox'
-import { reloadedSchema, reloadSchema } from '../../../schemas/access.ts'
+import { reloadedSchema, reloadSchema, type Reloaded } from '../../../schemas/access.ts'
 import { type DeviceId, type Topics } from '../../../schemas/topics.ts'
-import { type AccessReload } from '../../access-reload.ts'
 import { type Routes } from '../server.ts'
 
 export interface AccessRoutesParts {
-  readonly reload: Pick<AccessReload, 'reload'>
+  /** Reads the files of the access rules. */
+  readonly reload: () => Promise<Reloaded>
   readonly topics: Topics
   /** Clears a retained topic. */
   readonly clear: (topic: string) => Promise<void>
@@ -18,7 +18,7 @@ export interface AccessRoutesParts {
 export function accessRoutes ({ reload, topics, clear }: AccessRoutesParts): Routes {
   return server => {
     server.post<{ Body: Static<typeof reloadSchema> | undefined }>('/api/v1/access/reload', { schema: { body: reloadSchema, response: { 200: reloadedSchema } } }, async ({ body }) => {
-      const reloaded = await reload.reload()
+      const reloaded = await reload()
       for (const id of (body?.forget ?? []) as DeviceId[]) for (const topic of retainedOf(topics, id)) await clear(topic)
       return reloaded
     })

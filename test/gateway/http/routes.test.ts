@@ -60,6 +60,7 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     bridge: { status: { state: 'held', cause: null, database: null, counters: { ...noBridgeCounters(), inserts: 9 }, inFlight: 2, aside: 0, left: 0, position: { next: 1, caughtUp: false, stretches: 2, apart: 1 } }, restarts: 1 },
     access: { stats: { accepted: 8, refused: { password: 4, busy: 0, identity: 0, will: 0 }, queued: 0, dropped: 0, delayed: 2 } },
     reload: { stats: { taken: 1, failed: 1 }, fault: 'acl:3: x' },
+    tls: { reload: { stats: { taken: 2, failed: 0 }, fault: null }, expiryDays: () => ({ certificate: 12.5 }) },
     stored: { forgotten: 3 },
     http: noHttpRefused(),
     ready: () => false
@@ -73,6 +74,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     for (const line of [
       'isobar_inbox_received_readings_total 100',
       'isobar_broker_kept_sessions 4',
+      'isobar_tls_expiry_days{kind="certificate"} 12.5',
+      'isobar_tls_stale 0',
       'isobar_broker_dropped_messages_total 7',
       'isobar_broker_rejections_total{rule="keepalive"} 2',
       'isobar_inbox_settled_readings_total{fate="stored"} 80',
@@ -94,8 +97,8 @@ t.test('/metrics has the sums of the parts under names of one grammar, and no la
     ]) t.ok(lines.includes(line), `${look} look: ${line}`)
     t.match(text, /^# TYPE isobar_inbox_received_readings_total counter$/m)
     const ours = lines.map(line => /^(isobar_\w+)(?:{(.*)})? /.exec(line)).filter(found => found !== null)
-    t.same(ours.filter(([, name]) => !/^isobar_(gateway|http|inbox|broker|access|bridge)(_[a-z]+)+$/.test(name!)), [])
-    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'limit', 'quality', 'result', 'rule', 'trigger', 'version', 'what'])
+    t.same(ours.filter(([, name]) => !/^isobar_(gateway|http|inbox|broker|access|tls|bridge)(_[a-z]+)+$/.test(name!)), [])
+    t.same([...new Set(ours.flatMap(([, , labels]) => (labels ?? '').match(/\w+(?==)/g) ?? []))].sort(), ['fate', 'gateway', 'kind', 'limit', 'quality', 'result', 'rule', 'trigger', 'version', 'what'])
   }
 })
 

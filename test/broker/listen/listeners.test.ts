@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
-import { isLoopback, listen, type ListenSettings } from '../../broker/listeners.ts'
-import { openTestBroker } from '../helpers/broker.ts'
-import { connectRaw } from '../helpers/raw-mqtt.ts'
+import { isLoopback } from '../../../broker/listen/listen-url.ts'
+import { listen, type ListenSettings } from '../../../broker/listen/listeners.ts'
+import { openTestBroker } from '../../helpers/broker.ts'
+import { connectRaw } from '../../helpers/raw-mqtt.ts'
 
-const nobody = { handle: (): void => {}, acceptFailed: (): void => {} }
+const nobody = { handle: (): void => {}, acceptFailed: (): void => {}, refuse: (): void => {} }
 
 function on (url: string, open = false): ListenSettings {
   return { url, open }
