@@ -5,11 +5,11 @@ import { type Settings } from '../schemas/settings.ts'
 
 /** Adds `--url`, for commands that are MQTT clients of a gateway. */
 export function withUrlOption (command: Command): Command {
-  return command.option('--url <url>', 'the gateway, such as mqtt://user:password@host:1883 (default: ISOBAR_MQTT)', parseUrl)
+  return command.option('--url <url>', 'the gateway, such as mqtts://host:8883 or ws://host:8080/mqtt (default: ISOBAR_MQTT)', parseUrl)
 }
 
 function parseUrl (text: string): string {
-  if (!URL.canParse(text) || new URL(text).protocol !== 'mqtt:' || new URL(text).hostname === '') throw new InvalidArgumentError('It must be a URL with mqtt://.')
+  if (!URL.canParse(text) || !/^(mqtts?|wss?):$/.test(new URL(text).protocol) || new URL(text).hostname === '') throw new InvalidArgumentError('It must be a URL with mqtt://, mqtts://, ws:// or wss://.')
   return text
 }
 

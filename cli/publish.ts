@@ -7,6 +7,7 @@ import { loadSettings } from '../schemas/settings.ts'
 import { maxUint32 } from '../schemas/telemetry-decode.ts'
 import type { Telemetry } from '../schemas/telemetry.ts'
 import { Topics, type DeviceId } from '../schemas/topics.ts'
+import { clientLogin, tlsHint } from './client-login.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
 import { decimalOption, deviceIdOption, durationOption, wholeOption } from './parse.ts'
@@ -60,10 +61,10 @@ async function publish ({ device, temperature, pressure, boot = randomInt(2 ** 3
   const { encodeTelemetry } = await import('../schemas/telemetry.ts')
   const payload = encodeTelemetry(telemetry)
   const { Connection } = await import('../device/connection.ts')
-  const connection = new Connection({ brokerUrl: url, clientId: `isobar-publish-${randomBytes(4).toString('hex')}`, clock: realClock })
+  const connection = new Connection({ brokerUrl: url, clientId: `isobar-publish-${randomBytes(4).toString('hex')}`, ...clientLogin(settings, url), clock: realClock })
   if (!await connection.accepted) {
     const { reason, returnCode } = await connection.ended
-    throw new IsobarError(returnCode === 0 ? 'ISO_CLI_UNREACHABLE' : 'ISO_CLI_LOGIN', { detail: `${maskSecret(url)}: ${reason}` })
+    throw new IsobarError(returnCode === 0 ? 'ISO_CLI_UNREACHABLE' : 'ISO_CLI_LOGIN', { detail: `${maskSecret(url)}: ${reason}${tlsHint(reason)}` })
   }
   await printLines(sentLines(url, topic, payload, telemetry))
   const startMs = realClock.monotonicMs()

@@ -8,6 +8,7 @@ import { version } from '../lib/package.ts'
 import { maxReadings } from '../schemas/telemetry-decode.ts'
 import { loadSettings, type Settings } from '../schemas/settings.ts'
 import { isDeviceId, Topics } from '../schemas/topics.ts'
+import { clientLogin } from './client-login.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
 import { durationOption, wholeOption } from './parse.ts'
@@ -76,7 +77,7 @@ function prefixOption (text: string): string {
 async function openService ({ devices, interval, batch, seed, prefix, duration, url: given }: SimulateOptions, settings: Settings, log: Logger): Promise<Service> {
   const { startFleet } = await import('../device/fleet.ts')
   const brokerUrl = gatewayUrl(settings, given)
-  const fleet = startFleet({ brokerUrl, topics: new Topics(settings.topics.root), devices, prefix, intervalMs: interval, batch, seed, maxQueued, clock: realClock, log })
+  const fleet = startFleet({ brokerUrl, login: clientLogin(settings, brokerUrl), topics: new Topics(settings.topics.root), devices, prefix, intervalMs: interval, batch, seed, maxQueued, clock: realClock, log })
   const timer = new AbortController()
   const statusLine = (): string => fleetLine(realClock.now(), fleet.stats)
   return {

@@ -1,7 +1,9 @@
 import { connect, type MqttClient } from 'mqtt'
+import { type Login } from '../device/connection.ts'
 import { maskSecret } from '../lib/config.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { aborted } from '../lib/lifecycle.ts'
+import { tlsHint } from './client-login.ts'
 
 /** Pause before a connection that was lost is made again. */
 const reconnectMs = 1_000
@@ -9,6 +11,7 @@ const reconnectMs = 1_000
 export interface SubscriberOptions {
   readonly url: string
   readonly clientId: string
+  readonly login?: Login
   readonly filters: readonly string[]
   /** One message at a time: the next one is read when this has resolved. What it rejects with ends the subscription. */
   readonly take: (topic: string, payload: Uint8Array) => Promise<void>
@@ -22,9 +25,9 @@ export interface SubscriberOptions {
  * @throws IsobarError ISO_CLI_UNREACHABLE when the first connection fails, ISO_CLI_LOGIN when the gateway refuses client or subscription
  */
 export async function subscribe (options: SubscriberOptions, stop: AbortSignal): Promise<void> {
-  const { url, clientId, take, onChanged } = options
+  const { url, clientId, login, take, onChanged } = options
   let isOver = false
-  const client = connect(url, { clientId, clean: true, reconnectPeriod: reconnectMs, connectTimeout: 10_000, resubscribe: false })
+  const client = connect(url, { clientId, ...login, clean: true, reconnectPeriod: reconnectMs, connectTimeout: 10_000, resubscribe: false })
   try {
     const failed = new Promise<never>((_resolve, reject) => {
       client.handleMessage = ({ topic, payload }, done) => { take(topic, Buffer.from(payload)).then(() => done(), reject) }
@@ -55,7 +58,7 @@ function watch (client: MqttClient, { url, filters, onChanged }: SubscriberOptio
     if (typeof (error as { code?: unknown }).code === 'number') fail(new IsobarError('ISO_CLI_LOGIN', { detail: `${maskSecret(url)}: ${reason}` }))
   })
   client.on('close', () => {
-    if (connections === 0) return fail(new IsobarError('ISO_CLI_UNREACHABLE', { detail: `${maskSecret(url)}: ${reason || 'it closes the connection'}` }))
+    if (connections === 0) return fail(new IsobarError('ISO_CLI_UNREACHABLE', { detail: `${maskSecret(url)}: ${reason || 'it closes the connection'}${tlsHint(reason)}` }))
     if (!isLost) onChanged(reason || 'closed by the gateway')
     isLost = true
     reason = ''

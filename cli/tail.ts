@@ -6,6 +6,7 @@ import { stopSignals } from '../lib/lifecycle.ts'
 import { loadSettings } from '../schemas/settings.ts'
 import { Topics, type DeviceId } from '../schemas/topics.ts'
 import { printable } from './escape.ts'
+import { clientLogin } from './client-login.ts'
 import { gatewayUrl, withUrlOption } from './mqtt-url.ts'
 import { printLines } from './output.ts'
 import { deviceIdOption, wholeOption } from './parse.ts'
@@ -62,6 +63,7 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
   try {
     await subscribe({
       url,
+      login: clientLogin(settings, url),
       filters,
       clientId: `isobar-tail-${randomBytes(4).toString('hex')}`,
       take: async (topic, payload) => {

@@ -4,6 +4,7 @@ import { type RetryDelay } from '../lib/backoff.ts'
 import { type Logger } from '../lib/log.ts'
 import { version } from '../lib/package.ts'
 import { type DeviceId, type Topics } from '../schemas/topics.ts'
+import { type Login } from './connection.ts'
 import { openPublisher, type Publisher } from './publisher.ts'
 import { type MadeReading } from './outbox/entry.ts'
 import { Outbox } from './outbox/outbox.ts'
@@ -12,6 +13,8 @@ import { createWeather, type Weather } from './weather.ts'
 
 export interface FleetOptions {
   readonly brokerUrl: string
+  /** Of all devices: that of an operator, or none. */
+  readonly login?: Login
   readonly topics: Topics
   readonly devices: number
   /** The devices are `<prefix>-1`, `<prefix>-2`, … */
@@ -151,10 +154,10 @@ class SimulatedFleet implements Fleet {
 
   /** One device speaks for all in the log: what keeps it from the gateway keeps the others too. */
   #open ({ id, boot, outbox }: Member, isFirst: boolean): Publisher {
-    const { brokerUrl, topics, intervalMs, retry, clock } = this.#options
+    const { brokerUrl, login, topics, intervalMs, retry, clock } = this.#options
     const log = this.#options.log.child({ part: 'fleet', device: id }, isFirst ? {} : { level: 'silent' })
     const birth = { v: 1, device: id, boot, firmware: version, sensor: 'bmp180 (fleet)', intervalMs, oversampling: 3 } as const
-    return openPublisher({ brokerUrl, deviceId: id, topics, outbox, birth: () => ({ ...birth, at: Math.round(clock.now()) }), clock, log, retry, random: this.#random })
+    return openPublisher({ brokerUrl, login: () => login ?? {}, deviceId: id, topics, outbox, birth: () => ({ ...birth, at: Math.round(clock.now()) }), clock, log, retry, random: this.#random })
   }
 
   /** When the next member is due, in ms since the start. */

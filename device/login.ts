@@ -21,7 +21,7 @@ export interface LoginSettings {
 export function readLogin (settings: LoginSettings, deviceId: string): Login {
   const { brokerUrl, user, passwordFile, caFile, certFile, keyFile } = settings
   if ((certFile === undefined) !== (keyFile === undefined)) throw new IsobarError('ISO_DEVICE_LOGIN', { detail: 'ISOBAR_DEVICE_CERT_FILE and ISOBAR_DEVICE_KEY_FILE belong together' })
-  if (certFile !== undefined && !brokerUrl.startsWith('mqtts:')) throw new IsobarError('ISO_DEVICE_LOGIN', { detail: 'a certificate is shown to an mqtts:// gateway only (ISOBAR_DEVICE_BROKER)' })
+  if (certFile !== undefined && !/^(mqtts|wss):/.test(brokerUrl)) throw new IsobarError('ISO_DEVICE_LOGIN', { detail: 'a certificate is shown to an mqtts:// or wss:// gateway only (ISOBAR_DEVICE_BROKER)' })
   const password = passwordFile === undefined ? settings.password : secretIn('ISOBAR_DEVICE_PASSWORD_FILE', passwordFile).replace(/\r?\n$/, '') || undefined
   return {
     username: user ?? (password === undefined ? undefined : deviceId),

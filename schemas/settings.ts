@@ -90,9 +90,15 @@ export const settingsTable = {
   ISOBAR_STATEMENT_TIMEOUT: duration('write.statementTimeoutMs', '30s', [1000, hour], 'Longest run of one statement in the database.'),
   ISOBAR_MAX_AGE: duration('telemetry.maxAgeMs', '400d', [hour, 36_500 * 24 * hour], 'Oldest reading that is stored; an older one, or one more than a day ahead, becomes a dead letter.'),
 
+  ISOBAR_CLIENT_USER: text('client.user', undefined, 'User name of the commands that are MQTT clients: tail, publish, simulate.'),
+  ISOBAR_CLIENT_PASSWORD: text('client.password', undefined, 'Its password; the token of the HTTP interface does too.', { secret: true }),
+  ISOBAR_CLIENT_CA_FILE: text('client.caFile', undefined, "Certificates (PEM) of the authorities that these commands check a gateway's certificate with. Unset: those of Node."),
+  ISOBAR_CLIENT_CERT_FILE: text('client.certFile', undefined, 'Certificate (PEM) that these commands show to the gateway.'),
+  ISOBAR_CLIENT_KEY_FILE: text('client.keyFile', undefined, 'Private key (PEM) of that certificate. Others may not read the file.'),
+
   ISOBAR_DEVICE_ID: pattern('device.id', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 64) || 'device', /^(?!gateway$)[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and -, at most 64, not "gateway"', 'Id of this device: client id, user name and topic level.'),
   ISOBAR_DEVICE_SENSORS: pattern('device.sensors', undefined, /^[a-z0-9][a-z0-9-]{0,63}=\d{1,3}(,[a-z0-9][a-z0-9-]{0,63}=\d{1,3})*$/, 'device ids with the number of their bus, such as pi-attic=1,pi-cellar=3', 'Several sensors of one agent, each with a device id and an I2C bus of its own. Unset: ISOBAR_DEVICE_ID on ISOBAR_DEVICE_I2C_BUS.'),
-  ISOBAR_DEVICE_BROKER: url('device.brokerUrl', 'mqtt://127.0.0.1:1883', ['mqtt', 'mqtts'], 'The gateway (or broker) that this device publishes to.'),
+  ISOBAR_DEVICE_BROKER: url('device.brokerUrl', 'mqtt://127.0.0.1:1883', ['mqtt', 'mqtts', 'ws', 'wss'], 'The gateway (or broker) that this device publishes to; a gateway has WebSocket at ws://host:8080/mqtt.'),
   ISOBAR_DEVICE_USER: text('device.user', undefined, 'User name of the login. Unset: the device id, when there is a password.'),
   ISOBAR_DEVICE_PASSWORD: text('device.password', undefined, 'Password of the login.', { secret: true }),
   ISOBAR_DEVICE_PASSWORD_FILE: text('device.passwordFile', undefined, 'File with the password, read at each connection; an empty one is none.'),

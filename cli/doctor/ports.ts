@@ -6,6 +6,7 @@ import { letsSomebodyIn, nobodyCanLogIn } from '../../broker/listen/listeners.ts
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { Topics } from '../../schemas/topics.ts'
+import { clientLogin } from '../client-login.ts'
 import { localUrl } from '../mqtt-url.ts'
 import { failWith, guarded, ok, warn, type Finding } from './finding.ts'
 import { type Running } from './gateway.ts'
@@ -75,15 +76,17 @@ async function listenFault (host: string, port: number): Promise<unknown> {
 }
 
 /** Whether the broker at ISOBAR_MQTT has the retained status of the gateway that answers HTTP. */
-async function isOurBroker ({ mqtt, topics }: Settings, { status }: Running): Promise<boolean> {
+async function isOurBroker (settings: Settings, { status }: Running): Promise<boolean> {
   const { subscribe } = await import('../subscriber.ts')
   const found = new AbortController()
   let gateway: unknown
+  const url = localUrl(listenUrls(settings.mqtt.url))
   try {
     await subscribe({
-      url: localUrl(listenUrls(mqtt.url)),
+      url,
+      login: clientLogin(settings, url),
       clientId: `isobar-doctor-${randomBytes(4).toString('hex')}`,
-      filters: [new Topics(topics.root).gatewayStatus],
+      filters: [new Topics(settings.topics.root).gatewayStatus],
       take: async (_topic, payload) => {
         gateway = (JSON.parse(Buffer.from(payload).toString('utf8')) as { gateway?: unknown } | null)?.gateway
         found.abort()
