@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test } from 'tap'
 import { packageRoot } from '../../lib/package.ts'
@@ -22,4 +22,19 @@ function escapeCell (text: string): string {
 export function sameLines (t: Test, file: string, lines: readonly string[], expected: readonly string[]): void {
   t.same(expected.filter(line => !lines.includes(line)), [], `lines that docs/${file} lacks`)
   t.same(lines.filter((line, index) => !expected.includes(line) || lines.indexOf(line) !== index), [], `lines to take out of docs/${file}`)
+}
+
+/**
+ * Whether a test that a table names exists.
+ * @param cell `file`: name; the file below test/ without .test.ts. A part of a name that is filled in when it runs may be anything.
+ */
+export function hasTest (cell: string): boolean {
+  const [, file, name] = /^`([a-z/-]+)`: (.+)$/.exec(cell) ?? []
+  const path = join(packageRoot, 'test', `${file}.test.ts`)
+  if (name === undefined || !existsSync(path)) return false
+  return [...readFileSync(path, 'utf8').matchAll(/\bt\.test\((?:'((?:[^'\\]|\\.)*)'|`([^`]*)`)/g)].some(([, plain, filled]) => {
+    if (plain !== undefined) return plain.replaceAll("\\'", "'") === name
+    const parts = filled!.split(/\$\{[^}]*\}/)
+    return name.startsWith(parts[0]!) && name.endsWith(parts.at(-1)!)
+  })
 }
