@@ -110,6 +110,7 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.counter('isobar_broker_delayed_connections_total', 'Connections that waited to be let in because too many came at once.', () => stats().connectsDelayed)
   define.counter('isobar_broker_half_closed_connections_total', 'Connections that ended because their clients had ended their side, and were not acknowledged within ISOBAR_HALF_CLOSE_TIMEOUT.', () => stats().halfClosed)
   define.counter('isobar_broker_takeovers_total', 'Clients that took the place of a connected one with their id.', () => stats().takeovers)
+  define.counter('isobar_broker_failed_connections_total', 'Connections that ended with an error of their socket, or of a packet that the broker proper refuses.', () => stats().failedConnections)
   define.counter('isobar_broker_rate_pauses_total', 'Times that a connection was not read on because it sent faster than ISOBAR_MAX_RATE.', () => stats().ratePauses)
   define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
   define.counter('isobar_broker_sent_bytes_total', 'Bytes to MQTT clients.', () => stats().bytesOut)

@@ -3,8 +3,8 @@ import { rules } from '../../broker/rules.ts'
 import { hasTest, readDocs } from '../helpers/docs.ts'
 
 const rows = readDocs('SECURITY.md').filter(line => line.startsWith('| ') && line.includes('`broker/')).map(line => line.split('|').map(cell => cell.trim()).slice(1, 6) as [attack: string, reaction: string, settings: string, counters: string, test: string])
-const settings = readDocs('CONFIG.md').join('\n')
-const operations = readDocs('OPERATIONS.md').join('\n')
+const settings = [...readDocs('CONFIG.md'), ...readDocs('LIMITS.md')].join('\n')
+const metrics = [...readDocs('OPERATIONS.md'), ...readDocs('LIMITS.md')].join('\n')
 
 function codesIn (cell: string): string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code!)
@@ -14,7 +14,7 @@ t.test('each attack of docs/SECURITY.md names settings, rules, metrics and a tes
   t.ok(rows.length > 15)
   for (const [attack, , settingsCell, counters, test] of rows) {
     for (const setting of codesIn(settingsCell)) t.ok(settings.includes(`\`${setting}\``), `${attack}: ${setting}`)
-    for (const counter of codesIn(counters)) t.ok(counter in rules || operations.includes(counter), `${attack}: ${counter}`)
+    for (const counter of codesIn(counters)) t.ok(counter in rules || metrics.includes(counter), `${attack}: ${counter}`)
     t.ok(hasTest(test), `${attack}: ${test}`)
   }
 })
