@@ -360,8 +360,14 @@ export function faultSuite (t: Test, { url, dialectOf, refusal, unknown, faults 
     await until(() => bridge.bridge.status().left === 1)
     t.match(bridge.inbox.totals(), { stored: 0, dead: 0 })
     t.match(bridge.bridge.status(), { state: 'held', cause: { code: 'ISO_WRITE_ROW_REFUSED' } })
-    await send(bridge, 'dev-1', 10, 800)
-    await ended(t, bridge, { stored: 10, dead: 800 })
+    let stored = 0
+    do { // nobody knows this error: a row that was first sent after the last good one has no proof until the next
+      await send(bridge, 'dev-1', 10, 800 + stored)
+      stored += 10
+      await storedOf(bridge, 'dev-1', stored)
+      await realClock.sleep(100)
+    } while (bridge.inbox.totals().pending > 0)
+    await ended(t, bridge, { stored, dead: 800 })
   })
 }
 
