@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Login } from '../device/connection.ts'
+import type { Login } from '../device/connection.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 

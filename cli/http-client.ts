@@ -1,6 +1,6 @@
 import { type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { listenUrls } from '../broker/listen/listen-url.ts'
+import { listenUrls } from '../lib/listen-url.ts'
 import { catalogue, codeOf, IsobarError, textOf, type ErrorCode } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 import { localUrl } from './mqtt-url.ts'

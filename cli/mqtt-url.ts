@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander'
-import { isLoopback, listenUrls } from '../broker/listen/listen-url.ts'
+import { isLoopback, listenUrls } from '../lib/listen-url.ts'
 import { IsobarError } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 

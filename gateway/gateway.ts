@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import { createLetters, type Letters } from '../bridge/letters.ts'
 import { openBroker } from '../broker/broker.ts'
-import { listenUrls } from '../broker/listen/listen-url.ts'
+import { listenUrls } from '../lib/listen-url.ts'
 import { letsSomebodyIn, listen, type Listener } from '../broker/listen/listeners.ts'
 import { Proxies } from '../broker/listen/proxies.ts'
 import { Rejections } from '../broker/rejection.ts'

@@ -1,7 +1,7 @@
 import { endOf, type ClientCertificate } from '../broker/tls/client-certificate.ts'
 import { Handshakes } from '../broker/tls/handshakes.ts'
 import { expiriesOf, readTlsFiles, type TlsFiles } from '../broker/tls/tls-files.ts'
-import { listenUrls } from '../broker/listen/listen-url.ts'
+import { listenUrls } from '../lib/listen-url.ts'
 import { every, type Clock } from '../lib/clock.ts'
 import { type Closable } from '../lib/lifecycle.ts'
 import { type Logger } from '../lib/log.ts'

@@ -7,7 +7,7 @@ import { isLoopbackAddress } from '../loopback.ts'
 import { type Refuse } from '../rejection.ts'
 import { rules } from '../rules.ts'
 import { type Handshakes } from '../tls/handshakes.ts'
-import { isLoopback, parseListenUrl, type ListenUrl } from './listen-url.ts'
+import { isLoopback, parseListenUrl, type ListenUrl } from '../../lib/listen-url.ts'
 import { plain, readProxyHeader, type Proxies } from './proxies.ts'
 
 /** Of a connection on which nothing comes: dead peers are found out even without MQTT's keep alive. */

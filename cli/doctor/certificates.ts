@@ -1,4 +1,4 @@
-import { listenUrls } from '../../broker/listen/listen-url.ts'
+import { listenUrls } from '../../lib/listen-url.ts'
 import { expiriesOf, readTlsFiles } from '../../broker/tls/tls-files.ts'
 import { daysUntil, expiryText } from '../../gateway/tls.ts'
 import { type Settings } from '../../schemas/settings.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { randomBytes } from 'node:crypto'
-import { isLoopback, listenUrls, parseListenUrl } from '../../broker/listen/listen-url.ts'
+import { isLoopback, listenUrls, parseListenUrl } from '../../lib/listen-url.ts'
 import { letsSomebodyIn, nobodyCanLogIn } from '../../broker/listen/listeners.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'

@@ -1,5 +1,5 @@
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { isLoopback, listenUrls, parseListenUrl } from '../../broker/listen/listen-url.ts'
+import { isLoopback, listenUrls, parseListenUrl } from '../../lib/listen-url.ts'
 import { type Listener } from '../../broker/listen/listeners.ts'
 import { codeOf, IsobarError, type ErrorCode } from '../../lib/errors.ts'
 import { Closers, type Closable } from '../../lib/lifecycle.ts'

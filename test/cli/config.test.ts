@@ -58,7 +58,7 @@ t.test('config check ends with 1 and has every fault, also as JSON, without a se
   const env = { ISOBAR_MQTT: 'nonsense', ISOBAR_MQQT: 'x', CRATE_URL: 'http://me:hush@db' }
   const { code, stdout, stderr } = await runCli(t, ['config', 'check'], { env })
   t.equal(code, 1)
-  t.match(stdout, /^ISOBAR_MQTT must be a URL with mqtt:\/\/, not "nonsense"\nCRATE_URL must be a URL with postgres:\/\/.*\nISOBAR_MQQT is not a setting\n$/)
+  t.match(stdout, /^ISOBAR_MQTT must be a URL with mqtt:\/\/ or mqtts:\/\/, not "nonsense"\nCRATE_URL must be a URL with postgres:\/\/.*\nISOBAR_MQQT is not a setting\n$/)
   t.equal(stderr, 'isobar: settings are not valid: ISOBAR_MQTT, CRATE_URL, ISOBAR_MQQT [ISO_SETTING_INVALID]. Correct the settings named in the text; `isobar config` prints all of them with their meaning.\n')
   t.notMatch(stdout, 'hush')
   for (const args of [['config', 'check', '--json'], ['config', '--json', 'check']]) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
-import { isLoopback } from '../../../broker/listen/listen-url.ts'
+import { isLoopback } from '../../../lib/listen-url.ts'
 import { listen, type ListenSettings } from '../../../broker/listen/listeners.ts'
 import { openTestBroker } from '../../helpers/broker.ts'
 import { connectRaw } from '../../helpers/raw-mqtt.ts'

@@ -1,4 +1,4 @@
-import { IsobarError } from '../../lib/errors.ts'
+import { IsobarError } from './errors.ts'
 
 /** Where to listen. */
 export interface ListenUrl {
