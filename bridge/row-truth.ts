@@ -265,13 +265,16 @@ export class RowTruth {
     end(rows, held('ISO_WRITE_ROW_DROPPED'), inquiry)
   }
 
-  /** Buries the refused rows for whose guilt there is proof. */
-  async #judge ({ refusals, fates, firstSent }: Inquiry): Promise<void> {
+  /** Buries the refused rows for whose guilt there is proof, but for those that the table has: from a statement whose answer was lost, before it refused them. */
+  async #judge (inquiry: Inquiry): Promise<void> {
     const { proof } = this.#parts
-    for (const { row, fault, reason } of refusals) {
-      if (this.#isProven(row, fault) || (fault.kind === 'bad-row' && await proof.tableTakes() === true)) end([row], { kind: 'dead', code: fault.code, reason }, { fates })
+    const guilty: Refusal[] = []
+    for (const refusal of inquiry.refusals) {
+      if (this.#isProven(refusal.row, refusal.fault) || (refusal.fault.kind === 'bad-row' && await proof.tableTakes() === true)) guilty.push(refusal)
     }
-    if (!proof.since(firstSent) && ![...fates.values()].some(isEnd)) await proof.nothingTaken()
+    const absent = new Set(await this.#lookUp(guilty.map(({ row }) => row), inquiry))
+    for (const { row, fault, reason } of guilty) if (absent.has(row)) end([row], { kind: 'dead', code: fault.code, reason }, inquiry)
+    if (!proof.since(inquiry.firstSent) && ![...inquiry.fates.values()].some(isEnd)) await proof.nothingTaken()
   }
 
   /** Whether the table took others: with the row or after it, and when nobody knows the reason after it. */

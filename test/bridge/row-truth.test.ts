@@ -75,7 +75,17 @@ t.test('row truth', async t => {
     t.match(fates[41], { kind: 'dead', code: 'ISO_WRITE_ROW_REFUSED', reason: /violates check constraint "sane"/ })
     t.equal(fates.filter(({ kind }) => kind === 'stored').length, 99)
     t.equal((await seqs()).length, 99)
-    t.match(counters, { inserts: 2, lookUps: 0 }, 'PostgreSQL names it at once')
+    t.match(counters, { inserts: 2, lookUps: 1 }, 'PostgreSQL names it at once, and it is looked up before it is dead')
+  })
+
+  t.test('a row that was stored by a statement whose answer was lost, and is refused when it comes again, is stored and not dead', async t => {
+    const { find, proxy, database, seqs } = await openTestTruth(t, url)
+    let inserts = 0
+    proxy.add({ when: ({ table, kind }) => table === 'readings' && kind !== 'other' && ++inserts === 1, fault: { kind: 'cut' } })
+    proxy.add({ when: ({ table, rows }) => table === 'readings' && inserts > 1 && rows.some(({ seq }) => seq === '3'), fault: { kind: 'error', code: '23514', message: 'violates check constraint "sane"' } })
+    t.strictSame((await find(openRows(5))).map(({ kind }) => kind), all('stored', 5))
+    t.strictSame(await seqs(), [0, 1, 2, 3, 4])
+    t.strictSame(await select(database, 'dead_letters', 'id'), [])
   })
 
   t.test('where the database does not name it, it is found by halving', async t => {
