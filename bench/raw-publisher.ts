@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { type Block } from './messages.ts'
+import { connectPacket } from './packets.ts'
 
 export interface RawPublisherOptions {
   readonly host: string
@@ -77,7 +78,7 @@ export class RawPublisher {
   async #connect (): Promise<void> {
     const socket = connect({ host: this.#options.host, port: this.#options.port, noDelay: true })
     await once(socket, 'connect')
-    socket.write(connectPacket(this.#options.clientId))
+    socket.write(connectPacket(this.#options.clientId)) // keepalive 0: the load must not depend on a timer
     const closed = once(socket, 'close').then(() => { throw new Error('closed before CONNACK') })
     const [connack] = await Promise.race([once(socket, 'data'), closed]) as [Buffer]
     closed.catch(() => {}) // it rejects later too, when nobody waits any more
@@ -154,10 +155,4 @@ export class RawPublisher {
     while (this.#blocks.length > 0 && this.#blocks[0]!.from + this.#blocks[0]!.block.ends.length <= this.#acked) this.#blocks.shift()
     this.#fill()
   }
-}
-
-function connectPacket (clientId: string): Buffer {
-  const id = Buffer.from(clientId)
-  // clean session, keepalive 0: the load must not depend on a timer
-  return Buffer.concat([Buffer.from([0x10, 12 + id.length, 0, 4]), Buffer.from('MQTT'), Buffer.from([4, 2, 0, 0, 0, id.length]), id])
 }

@@ -211,7 +211,7 @@ export class Apart {
 
   #lackThatEnded (): Lack | null {
     const { aside, maxRows } = this.#parts
-    if (this.#queuedRows * 2 < maxRows && this.#left.lacks('queue')) return 'queue'
+    if (this.takesAgain && this.#left.lacks('queue')) return 'queue'
     return aside.rows * 2 < maxRows && this.#left.lacks('aside') ? 'aside' : null
   }
 

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { connectPacket, packet, publishPacket, subscribePacket, text, uint16 } from './packets.ts'
+import { connectPacket, packet, publishPacket, subscribePacket, text, uint16 } from '../packets.ts'
 
 /** One attack: it goes on until the signal aborts. */
 export type Attack = (port: number, signal: AbortSignal) => Promise<void>
@@ -36,6 +36,11 @@ async function pour (socket: Socket, signal: AbortSignal, more: () => Buffer): P
 
 async function closed (socket: Socket): Promise<void> {
   if (!socket.destroyed) await new Promise<void>(resolve => socket.once('close', () => resolve()))
+}
+
+/** The gateway has said something, or closed. */
+async function answered (socket: Socket): Promise<void> {
+  await Promise.race([new Promise(resolve => socket.once('data', resolve)), closed(socket)])
 }
 
 /** One client that pours, and comes again when it is closed. */
@@ -93,7 +98,7 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'connects and leaves': async (port, signal) => await over(signal, 32, async () => {
     const socket = open(port)
     socket.write(connectPacket(`flood-${named++}`))
-    await Promise.race([new Promise(resolve => socket.once('data', resolve)), closed(socket)])
+    await answered(socket)
     socket.destroy()
   }),
   'takeovers of one id': async (port, signal) => await over(signal, 20, async () => {
@@ -108,14 +113,14 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'sessions without end': async (port, signal) => await over(signal, 16, async () => {
     const socket = open(port)
     socket.write(Buffer.concat([connectPacket(`session-${named++}`, { clean: false }), subscribePacket(1, ['own/topic'], 1)]))
-    await Promise.race([new Promise(resolve => socket.once('data', resolve)), closed(socket)])
+    await answered(socket)
     socket.destroy()
   }),
   'wills without end': async (port, signal) => await over(signal, 16, async () => {
     const socket = open(port)
     const n = named++
     socket.write(connectPacket(`will-${n}`, { will: { topic: `will/${n}`, payload: kilobyte } }))
-    await Promise.race([new Promise(resolve => socket.once('data', resolve)), closed(socket)])
+    await answered(socket)
     socket.destroy()
   }),
   'a subscriber that does not read': deafSubscriber(false),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { writeTelemetry } from '../messages.ts'
 import { seededRandom } from '../../lib/random.ts'
-import { connectPacket, publishPacket } from './packets.ts'
+import { connectPacket, publishPacket } from '../packets.ts'
 
 /** A device that publishes a reading at even intervals, and takes the time to each PUBACK. Its connection has to last. */
 export class HonestDevice {

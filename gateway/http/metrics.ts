@@ -45,33 +45,22 @@ type Read = () => number
 /** One figure a value of the label. */
 type ReadMany = () => Readonly<Record<string, number>>
 
+/** The figures begin anew, one a value of the label. */
+function eachOf (metric: { reset: () => void }, label: string, read: ReadMany, take: (labels: Record<string, string>, figure: number) => void): void {
+  metric.reset()
+  for (const [value, figure] of Object.entries(read())) take({ [label]: value }, figure)
+}
+
 function definer (registry: Registry) {
   const registers = [registry]
+  const labelled = (name: string, help: string, label: string) => ({ name, help, registers, labelNames: [label] })
   return {
     /** Only grows, until the part that counts begins anew. */
     counter: (name: string, help: string, read: Read) => new Counter({ name, help, registers, collect () { this.reset(); this.inc(read()) } }),
     gauge: (name: string, help: string, read: Read) => new Gauge({ name, help, registers, collect () { this.set(read()) } }),
-    counters: (name: string, help: string, label: string, read: ReadMany) => new Counter({
-      name,
-      help,
-      registers,
-      labelNames: [label],
-      collect () {
-        this.reset()
-        for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count)
-      }
-    }),
+    counters: (name: string, help: string, label: string, read: ReadMany) => new Counter({ ...labelled(name, help, label), collect () { eachOf(this, label, read, (labels, count) => this.inc(labels, count)) } }),
     /** One figure a value of the label, none for a value that is not there. */
-    gauges: (name: string, help: string, label: string, read: ReadMany) => new Gauge({
-      name,
-      help,
-      registers,
-      labelNames: [label],
-      collect () {
-        this.reset()
-        for (const [value, figure] of Object.entries(read())) this.set({ [label]: value }, figure)
-      }
-    }),
+    gauges: (name: string, help: string, label: string, read: ReadMany) => new Gauge({ ...labelled(name, help, label), collect () { eachOf(this, label, read, (labels, figure) => this.set(labels, figure)) } }),
     info: (name: string, help: string, labels: Record<string, string>) => new Gauge({ name, help, registers, labelNames: Object.keys(labels) }).set(labels, 1)
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
+import { packet, text, uint16 } from '../../bench/packets.ts'
 import type { Test } from 'tap' // not inline: that would load tap in processes that are no test
 
 export type Qos = 0 | 1 | 2
@@ -180,26 +181,6 @@ export async function connectRaw (t: Pick<Test, 'teardown'>, url: string, fields
   const { codes } = await client.next('connack')
   if (codes[1] !== 0) throw new Error(`CONNACK ${codes[1]}`)
   return client
-}
-
-function packet (header: number, ...parts: Buffer[]): Buffer {
-  const body = Buffer.concat(parts)
-  const length: number[] = []
-  let rest = body.length
-  do {
-    length.push(rest % 128 | (rest > 127 ? 128 : 0))
-    rest = Math.floor(rest / 128)
-  } while (rest > 0)
-  return Buffer.concat([Buffer.from([header, ...length]), body])
-}
-
-function text (value: Uint8Array | string): Buffer {
-  const bytes = Buffer.from(value as Uint8Array)
-  return Buffer.concat([uint16(bytes.length), bytes])
-}
-
-function uint16 (value: number): Buffer {
-  return Buffer.from([value >> 8, value & 0xff])
 }
 
 /** Bytes of the first packet; 0 when it is not whole. */

@@ -10,6 +10,7 @@ export function packet (header: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([header, ...length]), body])
 }
 
+/** A string of MQTT: its length in two bytes, and its bytes (MQTT 3.1.1, 1.5.3). */
 export function text (value: Uint8Array | string): Buffer {
   const bytes = Buffer.from(value as Uint8Array)
   return Buffer.concat([uint16(bytes.length), bytes])
@@ -19,6 +20,7 @@ export function uint16 (value: number): Buffer {
   return Buffer.from([value >> 8, value & 0xff])
 }
 
+/** Without keep alive, so that nothing depends on a timer. */
 export function connectPacket (clientId: string, { clean = true, will }: { readonly clean?: boolean, readonly will?: { readonly topic: string, readonly payload: Buffer } } = {}): Buffer {
   const flags = (clean ? 2 : 0) | (will === undefined ? 0 : 4 | 8 | 32)
   return packet(0x10, text('MQTT'), Buffer.from([4, flags, 0, 0]), text(clientId), ...(will === undefined ? [] : [text(will.topic), text(will.payload)]))
