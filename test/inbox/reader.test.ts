@@ -95,7 +95,7 @@ t.test('a thread reads everything once, in order, while the main thread appends 
   t.equal(inbox.backlog().bytes, 0)
 
   worker.removeAllListeners('message')
-  worker.postMessage('appended')
+  worker.postMessage('counters')
   const [{ counters }] = await once(worker, 'message') as [{ counters: ReadonlyArray<[DeviceId, Counters]> }]
   t.same(new Map(counters), inbox.counters(), 'it sees the counters too')
   worker.postMessage('close')
