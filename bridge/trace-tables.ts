@@ -1,8 +1,7 @@
 import { letterStates } from '../schemas/letter-state.ts'
-import { type Trace } from '../schemas/trace.ts'
+import { type ReadingName, type Trace } from '../schemas/trace.ts'
 import { type Database } from './database.ts'
 import { createLetters } from './letters.ts'
-import { type ReadingName } from './trace.ts'
 
 const maxRows = 10
 const maxLetters = 10_000

@@ -5,18 +5,10 @@ import { textOf } from '../lib/errors.ts'
 import { type Delivery } from '../schemas/delivery.ts'
 import { decodeTelemetry } from '../schemas/telemetry-decode.ts'
 import { type BridgeCause } from '../schemas/thread.ts'
-import { type Trace } from '../schemas/trace.ts'
-import { type DeviceId } from '../schemas/topics.ts'
+import { type ReadingName, type Trace } from '../schemas/trace.ts'
 import { type Database } from './database.ts'
 import { type RecentSettlements, type Settlement } from './recent.ts'
 import { findLetters, findRows } from './trace-tables.ts'
-
-/** Names one reading. */
-export interface ReadingName {
-  readonly deviceId: DeviceId
-  readonly boot: number
-  readonly seq: number
-}
 
 export interface TracerParts {
   readonly reader: Pick<InboxReader, 'snapshot'>

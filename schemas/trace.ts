@@ -1,4 +1,12 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { type DeviceId } from './topics.ts'
+
+/** Names one reading, for ever: within a boot no seq is used twice. */
+export interface ReadingName {
+  readonly deviceId: DeviceId
+  readonly boot: number
+  readonly seq: number
+}
 
 const Count = Type.Integer({ minimum: 0 })
 const uint32 = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })
