@@ -4,6 +4,7 @@ import { type Bench, type Figures } from './figures.ts'
 import { attack } from './benches/attack.ts'
 import { ceiling } from './benches/ceiling.ts'
 import { decode } from './benches/decode.ts'
+import { device } from './benches/device.ts'
 import { endToEnd } from './benches/end-to-end.ts'
 import { flat } from './benches/flat.ts'
 import { latency } from './benches/latency.ts'
@@ -14,7 +15,7 @@ import { startup } from './benches/startup.ts'
 import { writer } from './benches/writer.ts'
 import { circumstances, resultFile } from './results.ts'
 
-const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, attack, startup, flat, soak]
+const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, attack, device, startup, flat, soak]
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {

@@ -4,11 +4,14 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folders = ['lib', 'schemas', 'inbox', 'device', 'broker', 'bridge', 'gateway', 'cli']
 const entry = join(root, 'dist', 'cli', 'isobar.js')
 
+// An agent makes little garbage and lives on small machines: with a young generation that stays at its first size it takes a fifth less memory.
+if (process.argv[2] === 'device') setFlagsFromString('--semi-space-growth-factor=1')
 if (existsSync(join(root, 'tsconfig.build.json')) && isOld()) build()
 await import(entry)
 
