@@ -21,17 +21,19 @@ const { values, positionals: names } = parseArgs({
   options: {
     minutes: { type: 'string', default: '60' },
     rate: { type: 'string', default: '10000' },
+    attack: { type: 'string', default: '' },
     help: { type: 'boolean', default: false }
   }
 })
-const options = { minutes: Number(values.minutes), messagesPerSecond: Number(values.rate) }
+const options = { minutes: Number(values.minutes), messagesPerSecond: Number(values.rate), attackPart: values.attack }
 const isWrong = names.some(name => !benches.some(bench => bench.name === name)) || !(options.minutes > 0 && options.messagesPerSecond > 0)
 
 if (isWrong || values.help) {
-  process.stdout.write(`npm run bench -- [name …] [--minutes N] [--rate N]\n\n${benches.map(({ name, about, onlyByName }) => `  ${name.padEnd(12)} ${about}${onlyByName === true ? '; only when it is named' : ''}`).join('\n')}
+  process.stdout.write(`npm run bench -- [name …] [--minutes N] [--rate N] [--attack TEXT]\n\n${benches.map(({ name, about, onlyByName }) => `  ${name.padEnd(12)} ${about}${onlyByName === true ? '; only when it is named' : ''}`).join('\n')}
 
   --minutes N  how long a soak takes (60)
   --rate N     messages a second of a soak (10000)
+  --attack T   only the attacks with T in their names
 `)
   process.exit(isWrong ? 2 : 0)
 }

@@ -8,6 +8,8 @@ export type Figures = Record<string, number | string>
 export interface BenchOptions {
   readonly minutes: number
   readonly messagesPerSecond: number
+  /** Only attacks with this in their names. */
+  readonly attackPart: string
 }
 
 export interface Bench {

@@ -6,7 +6,7 @@ import { Gate, type GateLimits, type Room, type Step } from './gate/gate.ts'
 import { type Subscribe } from './gate/subscribe.ts'
 import { type Unsubscribe } from './gate/unsubscribe.ts'
 import { OutBuffer } from './out-buffer.ts'
-import { Rate } from './rate.ts'
+import { Rate, type RateLimits } from './rate.ts'
 import { type Refuse } from './rejection.ts'
 import { type ReleaseQueue } from './release.ts'
 import { rules, type ClosingRule, type Rule } from './rules.ts'
@@ -16,6 +16,8 @@ import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
+/** After so many bytes a connection is read on in the next turn, when others have had theirs: libuv alone would read up to 2 MB of one socket in a turn. */
+const shareBytes = 65_536
 
 /** Where a client sits. `loopback`: it came in through a listener that only this machine reaches, and from it. `certificate`: one that was verified. */
 export interface Peer {
@@ -24,14 +26,11 @@ export interface Peer {
   readonly certificate?: ClientCertificate | null
 }
 
-export interface ConnectionLimits extends GateLimits {
+export interface ConnectionLimits extends GateLimits, RateLimits {
   readonly maxOutboundBytes: number
   readonly connectTimeoutMs: number
   /** A client that has ended its side gets its acknowledgements for so long: it may as well be gone. */
   readonly halfCloseTimeoutMs: number
-  /** PUBLISHes a second, and bytes of them. */
-  readonly maxRate: number
-  readonly maxRateBytes: number
 }
 
 export interface ConnectionParts {
@@ -83,13 +82,17 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   readonly #gate: Gate
   readonly #out = new OutBuffer()
   readonly #rate: Rate
-  readonly #room: Room = { publishes: 0, bytes: 0, idle: true }
+  readonly #room: Room = { publishes: 0, bytes: 0, idle: true, filters: 0 }
   #halted = false
   /** The client has ended its side; the sweep that saw it first. */
   #ended = false
   #endedMs: number | null = null
   #paused = false
   #pumping = false
+  /** Bytes since the last end of a turn at which it had something to do. */
+  #turnBytes = 0
+  /** Filters wait for their rate. */
+  #filtersWait = false
   /** Whether something came since the last sweep, and when something came last, as far as the sweeps saw. */
   #heard = false
   #heardMs: number
@@ -189,6 +192,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   turnEnd (): void {
     if (this.destroyed) return
     this.#flush()
+    this.#turnBytes = 0
     if (this.#paused || this.#ended) this.#pump()
   }
 
@@ -228,6 +232,8 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     if (this.destroyed || this.#halted) return
     this.#parts.stats.bytesIn += chunk.length
     this.#heard = true
+    this.#turnBytes += chunk.length
+    if (this.#turnBytes >= shareBytes) this.#parts.turn.add(this)
     this.#gate.push(chunk)
     this.#pump()
   }
@@ -245,9 +251,10 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   #readOn (): void {
     const { stalled } = this.#gate
     if (this.#ended && !stalled && !this.destroyed && this.release.size === 0) this.emit('end')
-    if (this.#paused === stalled || this.#halted) return
-    this.#paused = stalled
-    if (stalled) this.#socket.pause()
+    const pause = stalled || this.#turnBytes >= shareBytes
+    if (this.#paused === pause || this.#halted) return
+    this.#paused = pause
+    if (pause) this.#socket.pause()
     else this.#socket.resume()
   }
 
@@ -274,18 +281,24 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     }
   }
 
-  /** The gate's next step, as there is room for PUBLISHes. */
+  /** The gate's next step, as there is room for PUBLISHes and for filters. */
   #next (): Step | null {
+    const { nowMs, stats } = this.#parts
     const room = this.#room
     this.release.measure(room)
-    const allowed = this.#rate.messages(this.#parts.nowMs())
+    const allowed = this.#rate.messages(nowMs())
     const slowed = allowed < room.publishes
     if (slowed) room.publishes = allowed
     if (allowed === 0) room.idle = false
+    const filters = this.#rate.filters(nowMs())
+    room.filters = filters
     const { publishes, bytes } = room
     const step = this.#gate.next(room)
-    this.#rate.take(publishes - room.publishes, bytes - room.bytes)
-    if (slowed && !this.#paused && this.#gate.stalled) this.#parts.stats.ratePauses++
+    this.#rate.take(publishes - room.publishes, bytes - room.bytes, filters - room.filters)
+    const { stalled, waitsForFilters } = this.#gate
+    if (slowed && !this.#paused && stalled && !waitsForFilters) stats.ratePauses++
+    if (waitsForFilters && !this.#filtersWait) stats.filterPauses++
+    this.#filtersWait = waitsForFilters
     return step
   }
 

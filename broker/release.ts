@@ -1,5 +1,5 @@
 import { Fifo } from './fifo.ts'
-import { type Room } from './gate/gate.ts'
+import { type PublishRoom } from './gate/gate.ts'
 import { isWill, wireBytes, type InPublish } from './packet.ts'
 import { type BrokerStats } from './stats.ts'
 
@@ -69,7 +69,7 @@ export class ReleaseQueue {
   get size (): number { return this.#waiting.length + this.#published.length }
 
   /** Writes into `room` what may come in now. A QoS 0 PUBLISH waits for nothing, but while the journal has room no more is read than it can write. */
-  measure (room: Room): void {
+  measure (room: PublishRoom): void {
     const { limits, isFull } = this.#parts
     const counted = isFull() ? 0 : 1
     const publishes = this.size + counted * this.#unpromised

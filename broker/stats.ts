@@ -13,6 +13,8 @@ export interface BrokerStats {
   halfClosed: number
   /** Times that a connection was not read on because it sent faster than its rate. */
   ratePauses: number
+  /** The same for the filters of its SUBSCRIBEs and UNSUBSCRIBEs. */
+  filterPauses: number
   /** Connections that ended with an error: of the socket, or of a packet that Aedes refused. */
   failedConnections: number
   /** Connections that the operating system could not give us, as when no file descriptor is left. */
@@ -55,6 +57,7 @@ export function createStats (): BrokerStats {
     takeovers: 0,
     halfClosed: 0,
     ratePauses: 0,
+    filterPauses: 0,
     failedConnections: 0,
     acceptFailures: 0,
     bytesIn: 0,

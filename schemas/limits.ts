@@ -58,6 +58,7 @@ export const settingLimits = {
   ISOBAR_MAX_INFLIGHT_OUT: { policy: 'those behind wait; see `ISOBAR_MAX_QUEUED`', seen: '`isobar_broker_rejections_total{rule="queued"}`' },
   ISOBAR_MAX_QUEUED: { policy: 'a client with a clean session is closed; of another session the oldest are dropped, which is told once, and again when its client comes', seen: '`isobar_broker_rejections_total{rule="queued"}`, `isobar_broker_rejections_total{rule="queueFull"}`, `isobar_broker_dropped_messages_total`' },
   ISOBAR_MAX_QUEUED_BYTES: { policy: 'the same', seen: '`isobar_broker_rejections_total{rule="queued"}`' },
+  ISOBAR_MAX_FILTER_RATE: { policy: 'the socket is not read until the rate allows it; nothing is lost and nobody is closed', seen: '`isobar_broker_filter_pauses_total`' },
   ISOBAR_MAX_SUBSCRIPTIONS: { policy: 'the filter is answered with 128', seen: '`isobar_broker_rejections_total{rule="subscriptions"}`' },
   ISOBAR_MAX_SESSIONS: { policy: 'a client that wants one more is closed; sessions that exist go on', seen: '`isobar_broker_kept_sessions`, `isobar_broker_rejections_total{rule="sessions"}`' },
   ISOBAR_SESSION_EXPIRY: { policy: 'the session ends, with what waits in it', seen: '`isobar_broker_expired_sessions_total`' },

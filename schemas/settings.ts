@@ -63,6 +63,7 @@ export const settingsTable = {
   ISOBAR_MAX_INFLIGHT_OUT: integer('limits.maxInflightOut', 1000, [1, 60_000], 'PUBLISHes of QoS 1 and 2 that a client may have without its acknowledgement; those behind wait.'),
   ISOBAR_MAX_QUEUED: integer('limits.maxQueued', 10_000, [1, 10_000_000], 'Messages that may wait for a client beyond those in flight; beyond it a client with a clean session is closed, and of another session the oldest are dropped.'),
   ISOBAR_MAX_QUEUED_BYTES: bytes('limits.maxQueuedBytes', '1MB', [1000, 64 * GB], 'Bytes of these messages, each counted with 100 bytes more.'),
+  ISOBAR_MAX_FILTER_RATE: integer('limits.maxFilterRate', 256, [1, 10_000_000], 'Filters of SUBSCRIBEs and UNSUBSCRIBEs a second of one connection, after as many at once; beyond it the connection is read more slowly.'),
   ISOBAR_MAX_SUBSCRIPTIONS: integer('limits.maxSubscriptions', 256, [1, 1_000_000], 'Subscriptions of one client; those beyond it are answered with 128.'),
   ISOBAR_MAX_SESSIONS: integer('limits.maxSessions', 10_000, [0, 10_000_000], 'Sessions that outlive their connections; a client that wants one more is closed.'),
   ISOBAR_SESSION_EXPIRY: duration('limits.sessionExpiryMs', '7d', [1000, 3650 * 24 * hour], 'A session whose client was away for so long ends, with what waits for it.'),

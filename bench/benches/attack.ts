@@ -16,9 +16,9 @@ const measureMs = 3000
 export const attack: Bench = {
   name: 'attack',
   about: `${devices} devices with ${1000 / intervalMs} PUBLISHes a second each, while somebody attacks: the time to their PUBACKs`,
-  run: async () => {
+  run: async (_earlier, { attackPart }) => {
     const figures: Figures = {}
-    for (const name of Object.keys(attacks)) Object.assign(figures, await inTemporaryFolder(async dir => await one(dir, name)))
+    for (const name of Object.keys(attacks).filter(name => name.includes(attackPart))) Object.assign(figures, await inTemporaryFolder(async dir => await one(dir, name)))
     return figures
   }
 }

@@ -25,7 +25,7 @@ interface Sample {
   readonly warnings: number
 }
 
-interface Soak extends BenchOptions {
+interface Soak extends Omit<BenchOptions, 'attackPart'> {
   readonly samples: Sample[]
   readonly warnings: string[]
 }

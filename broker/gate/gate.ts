@@ -13,10 +13,15 @@ export interface GateLimits extends ConnectLimits {
 }
 
 /** How many PUBLISHes may go on to the broker, and how many bytes of them. `idle`: none is on its way, so the next one fits whatever its size. */
-export interface Room {
+export interface PublishRoom {
   publishes: number
   bytes: number
   idle: boolean
+}
+
+/** What may go on to the broker. `filters`: how many of SUBSCRIBEs and UNSUBSCRIBEs; the last packet may have more. */
+export interface Room extends PublishRoom {
+  filters: number
 }
 
 /** What is to be done next: hand bytes (whole packets, side by side) to the broker, answer a PINGREQ, subscribe, unsubscribe, or refuse and close, with a CONNACK when `code` is not null. */
@@ -27,7 +32,7 @@ export type Step =
   | { readonly kind: 'unsubscribe', readonly unsubscribe: Unsubscribe }
   | { readonly kind: 'refuse', readonly rule: Rule, readonly code: number | null }
 
-type Verdict = 'pass' | 'ping' | 'wait' | 'subscribe' | 'unsubscribe' | Rule
+type Verdict = 'pass' | 'ping' | 'wait' | 'waitForFilters' | 'subscribe' | 'unsubscribe' | Rule
 
 const CONNECT = 1
 const CONNACK = 2
@@ -66,7 +71,7 @@ export class Gate {
   readonly #limits: GateLimits
   readonly #firstBytes: number
   #state: 'connect' | 'answering' | 'open' | 'closed' = 'connect'
-  #waits = false
+  #waitsFor: 'publishes' | 'filters' | null = null
   #loggedIn = false
   #subscribe: Subscribe | null = null
   #unsubscribe: Unsubscribe | null = null
@@ -80,7 +85,10 @@ export class Gate {
   get isOpen (): boolean { return this.#loggedIn }
 
   /** Whether bytes lie here that wait for room or for an answer: give no more of them then. */
-  get stalled (): boolean { return this.#waits || (this.#state === 'answering' && this.#framer.unread) }
+  get stalled (): boolean { return this.#waitsFor !== null || (this.#state === 'answering' && this.#framer.unread) }
+
+  /** Whether that is room for filters. */
+  get waitsForFilters (): boolean { return this.#waitsFor === 'filters' }
 
   /** The CONNECT was accepted, or the SUBSCRIBE or UNSUBSCRIBE answered. */
   answered (): void {
@@ -96,16 +104,16 @@ export class Gate {
 
   /**
    * The next step, or null when more bytes, more room or an answer have to come first.
-   * @param room what there is; counted down by the PUBLISHes that pass
+   * @param room what there is; counted down by what passes
    */
   next (room: Room): Step | null {
-    this.#waits = false
+    this.#waitsFor = null
     let source: Buffer | null = null
     let start = 0
     let end = 0
     for (;;) {
       const verdict = this.#judge(room)
-      if (verdict !== 'pass') return source === null ? this.#step(verdict) : { kind: 'pass', bytes: source.subarray(start, end) }
+      if (verdict !== 'pass') return source === null ? this.#step(verdict, room) : { kind: 'pass', bytes: source.subarray(start, end) }
       const frame = this.#framer
       if (source === null) {
         source = frame.source
@@ -133,11 +141,11 @@ export class Gate {
     if (open && header >> 4 === PUBLISH) {
       return publishRule(header, source, body, end, this.#limits) ?? (room.idle || (room.publishes > 0 && room.bytes >= end - start) ? 'pass' : 'wait')
     }
-    return this.#judgeOther(header, source, body, end)
+    return this.#judgeOther(header, source, body, end, room)
   }
 
   /** What a packet other than a PUBLISH may do. */
-  #judgeOther (header: number, bytes: Buffer, body: number, end: number): Verdict {
+  #judgeOther (header: number, bytes: Buffer, body: number, end: number, room: Room): Verdict {
     const type = header >> 4
     if (isReserved(type)) return 'packetType'
     if (type !== PUBLISH && (header & 0x0f) !== flagsOf(type)) return 'packetFlags'
@@ -146,12 +154,14 @@ export class Gate {
       case CONNECT: return 'secondConnect'
       case CONNACK: case SUBACK: case UNSUBACK: case PINGRESP: return 'serverPacket'
       case SUBSCRIBE: {
+        if (room.filters < 1) return 'waitForFilters'
         const read = readSubscribe(bytes, body, end)
         if (typeof read === 'string') return read
         this.#subscribe = read
         return 'subscribe'
       }
       case UNSUBSCRIBE: {
+        if (room.filters < 1) return 'waitForFilters'
         const read = readUnsubscribe(bytes, body, end)
         if (typeof read === 'string') return read
         this.#unsubscribe = read
@@ -174,19 +184,28 @@ export class Gate {
     this.#framer.take()
   }
 
-  #step (verdict: Exclude<Verdict, 'pass'> | 'more'): Step | null {
+  /** It goes on, and what is behind it waits for its answer. */
+  #answer ({ filters }: Subscribe | Unsubscribe, room: Room): void {
+    room.filters -= filters.length
+    this.#framer.take()
+    this.#state = 'answering'
+  }
+
+  #step (verdict: Exclude<Verdict, 'pass'> | 'more', room: Room): Step | null {
     switch (verdict) {
       case 'more': return null
-      case 'wait':
-        this.#waits = true
+      case 'wait': case 'waitForFilters':
+        this.#waitsFor = verdict === 'wait' ? 'publishes' : 'filters'
         return null
       case 'ping':
         this.#framer.take()
         return ping
-      case 'subscribe': case 'unsubscribe':
-        this.#framer.take()
-        this.#state = 'answering'
-        return verdict === 'subscribe' ? { kind: verdict, subscribe: this.#subscribe! } : { kind: verdict, unsubscribe: this.#unsubscribe! }
+      case 'subscribe':
+        this.#answer(this.#subscribe!, room)
+        return { kind: verdict, subscribe: this.#subscribe! }
+      case 'unsubscribe':
+        this.#answer(this.#unsubscribe!, room)
+        return { kind: verdict, unsubscribe: this.#unsubscribe! }
       default:
         this.#state = 'closed'
         return { kind: 'refuse', rule: verdict, code: connackCode(verdict) }

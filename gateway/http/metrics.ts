@@ -101,6 +101,7 @@ function brokerMetrics (define: Define, stats: () => BrokerStats): void {
   define.counter('isobar_broker_takeovers_total', 'Clients that took the place of a connected one with their id.', () => stats().takeovers)
   define.counter('isobar_broker_failed_connections_total', 'Connections that ended with an error of their socket, or of a packet that the broker proper refuses.', () => stats().failedConnections)
   define.counter('isobar_broker_rate_pauses_total', 'Times that a connection was not read on because it sent faster than ISOBAR_MAX_RATE.', () => stats().ratePauses)
+  define.counter('isobar_broker_filter_pauses_total', 'Times that a connection was not read on because it subscribed and unsubscribed faster than ISOBAR_MAX_FILTER_RATE.', () => stats().filterPauses)
   define.counter('isobar_broker_received_bytes_total', 'Bytes from MQTT clients.', () => stats().bytesIn)
   define.counter('isobar_broker_sent_bytes_total', 'Bytes to MQTT clients.', () => stats().bytesOut)
   define.counter('isobar_broker_received_publishes_total', 'PUBLISHes from clients, wills too.', () => stats().publishesIn)

@@ -136,3 +136,18 @@ t.test('a client that ends its side in order loses nothing that it sent before',
   await journal.hasAppended(300)
   t.same(journal.appended.map(({ lastSeq }) => lastSeq), Array.from({ length: 300 }, (_, i) => i))
 })
+
+t.test('a connection that sends more than its share of a turn is read on in the next one', async t => {
+  const { broker } = await openTestBroker(t)
+  const socket = new HeldSocket()
+  broker.handle(socket, { address: 'test', loopback: true })
+  socket.push(packets.connect({ clientId: 'dev-1' }))
+  await once(socket, 'written')
+  const share = Buffer.alloc(65_536, packets.pingreq())
+  const answers = (): number => Buffer.concat(socket.written).length - 4
+  socket.push(share)
+  socket.push(share)
+  t.equal(socket.readableLength, share.length, 'the rest waits in the socket')
+  while (answers() < 2 * share.length) await once(socket, 'written')
+  socket.destroy()
+})

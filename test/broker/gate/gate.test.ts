@@ -9,7 +9,7 @@ const connect = packets.connect({ clientId: 'dev-1' })
 const publish = packets.publish({ topic: 'a', payload: 'x', qos: 1 })
 
 function plenty (): Room {
-  return { publishes: 100, bytes: 64_000, idle: true }
+  return { publishes: 100, bytes: 64_000, idle: true, filters: 100 }
 }
 
 /** Pushes bytes and takes all steps. */
@@ -83,25 +83,25 @@ t.test('a PINGREQ is answered, and what is around it passes', async t => {
 
 t.test('PUBLISHes pass as there is room, and what is behind one without room waits', async t => {
   const gate = openGate()
-  const room = { publishes: 2, bytes: 64_000, idle: false }
+  const room = { publishes: 2, bytes: 64_000, idle: false, filters: 100 }
   t.same(passed(steps(gate, Buffer.concat([publish, publish, publish, packets.pingreq()]), room)), Buffer.concat([publish, publish]))
   t.match(room, { publishes: 0, bytes: 64_000 - 2 * publish.length })
   t.equal(gate.stalled, true)
-  t.same(rest(gate, { publishes: 1, bytes: 64_000, idle: false }).map(step => step.kind), ['pass', 'ping'])
+  t.same(rest(gate, { publishes: 1, bytes: 64_000, idle: false, filters: 100 }).map(step => step.kind), ['pass', 'ping'])
 })
 
 t.test('room is counted in bytes too, and a PUBLISH longer than all room passes when nothing else is on its way', async t => {
   const gate = openGate()
   const long = packets.publish({ topic: 'a', payload: Buffer.alloc(2000) })
-  t.same(passed(steps(gate, Buffer.concat([long, long]), { publishes: 100, bytes: 1000, idle: true })), long)
+  t.same(passed(steps(gate, Buffer.concat([long, long]), { publishes: 100, bytes: 1000, idle: true, filters: 100 })), long)
   t.equal(gate.stalled, true)
-  t.same(rest(gate, { publishes: 100, bytes: 1000, idle: false }), [])
-  t.same(passed(rest(gate, { publishes: 100, bytes: 1000, idle: true })), long)
+  t.same(rest(gate, { publishes: 100, bytes: 1000, idle: false, filters: 100 }), [])
+  t.same(passed(rest(gate, { publishes: 100, bytes: 1000, idle: true, filters: 100 })), long)
 })
 
 t.test('only PUBLISHes need room', async t => {
   const bytes = Buffer.concat([packets.pubrel(1), packets.puback(1), packets.disconnect()])
-  t.same(passed(steps(openGate(), bytes, { publishes: 0, bytes: 0, idle: false })), bytes)
+  t.same(passed(steps(openGate(), bytes, { publishes: 0, bytes: 0, idle: false, filters: 100 })), bytes)
 })
 
 t.test('what comes behind a SUBSCRIBE or UNSUBSCRIBE waits until it is answered', async t => {
