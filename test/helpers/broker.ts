@@ -81,6 +81,8 @@ export interface TestBrokerOptions {
   readonly stored?: StoredTopic
   /** Default: clients without a login are let in on loopback, as operators. */
   readonly rules?: Partial<AccessRules>
+  /** Instead of `rules`. */
+  readonly access?: Access
   readonly clock?: Clock
   /** Whether the journal waits for the test to flush. */
   readonly holds?: boolean
@@ -90,11 +92,10 @@ export interface TestBrokerOptions {
 export const defaultLimits = loadSettings({ ISOBAR_MAX_DEAD_LETTERS_PER_MINUTE: '1000000' }).limits
 
 /** A broker with a listener on a free port of 127.0.0.1 and a journal in memory; it goes with the test. */
-export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, stored, rules, clock = realClock, holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function openTestBroker (t: Pick<Test, 'teardown'>, { limits, stored, rules, clock = realClock, access = createTestAccess(rules, clock), holds = false }: TestBrokerOptions = {}): Promise<TestBroker> {
   const journal = new TestJournal()
   if (!holds) journal.flushByItself()
   const { log, lines } = createTestLog('warn')
-  const access = createTestAccess(rules, clock)
   const broker = await openBroker({ inbox: journal, topics: new Topics('iot/v1'), limits: { ...defaultLimits, ...limits }, access, stored, clock, log })
   const listener = await listen(broker, { url: 'mqtt://127.0.0.1:0', open: false })
   t.teardown(async () => {
