@@ -25,7 +25,8 @@ t.test('a device gets its login, is kept out, let in again and removed; a runnin
   device.send(packets.publish({ topic: 'iot/v1/pi-1/state', payload: 'online', qos: 1, retain: true, id: 1 }))
   await device.next('puback')
 
-  t.match(await isobar('devices', 'disable', 'pi-1'), { code: 0, stdout: /pi-1 is disabled in .*\nThe gateway has taken it and closed 1 connection\.\n/ })
+  // It may have looked at the file by itself just before it was told to: then its answer counts no connection.
+  t.match(await isobar('devices', 'disable', 'pi-1'), { code: 0, stdout: /pi-1 is disabled in .*\nThe gateway has taken it( and closed 1 connection)?\.\n/ })
   await device.closed()
   const refused = await openRaw(t, gateway.mqttUrl)
   refused.send(packets.connect({ clientId: 'pi-1' }))
