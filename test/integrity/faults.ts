@@ -1,6 +1,7 @@
 import { type Fault as DatabaseFault } from '../../lib/faulty-database/faulty-database.ts'
 import { type Request, type SentRow } from '../../lib/faulty-database/request.ts'
 import { type GatewayUnderTest } from './gateway.ts'
+import { type ProcessUnderTest } from './process.ts'
 import { type Site } from './site.ts'
 
 /** What one fault has to hand. */
@@ -39,26 +40,30 @@ function eachSeq (rows: (seq: number) => boolean): (row: SentRow) => boolean {
   return row => rows(Number(row.seq))
 }
 
-/** A gateway has one end at a time. */
-async function restart ({ gateway, sleep, random }: FaultParts, signal: NodeJS.Signals): Promise<void> {
-  const code = await gateway.end(signal)
-  if (signal === 'SIGTERM' && code !== 0) throw new Error(`a gateway that was asked to stop ended with ${code}`)
+async function restart (target: ProcessUnderTest, { sleep, random }: FaultParts, signal: NodeJS.Signals): Promise<number | null> {
+  const code = await target.end(signal)
   await sleep(random() * 1_000)
-  await gateway.start()
+  await target.start()
+  return code
+}
+
+async function freeze (target: ProcessUnderTest, { sleep, random }: FaultParts): Promise<void> {
+  target.signal('SIGSTOP')
+  await sleep(300 + random() * 2_000)
+  target.signal('SIGCONT')
 }
 
 /** Every fault, by name. `owns`: what no other fault may touch meanwhile. */
-export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'server' | 'disk' | null, readonly run: Fault }>> = {
-  'kill -9 of a gateway': { owns: 'gateway', run: async parts => await restart(parts, 'SIGKILL') },
-  'stop of a gateway': { owns: 'gateway', run: async parts => await restart(parts, 'SIGTERM') },
-  'freeze of a gateway': {
+export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'bridge' | 'server' | 'disk' | null, readonly run: Fault }>> = {
+  'kill -9 of a gateway': { owns: 'gateway', run: async parts => { await restart(parts.gateway, parts, 'SIGKILL') } },
+  'stop of a gateway': {
     owns: 'gateway',
-    run: async ({ gateway, sleep, random }) => {
-      gateway.signal('SIGSTOP')
-      await sleep(300 + random() * 2_000)
-      gateway.signal('SIGCONT')
+    run: async parts => {
+      const code = await restart(parts.gateway, parts, 'SIGTERM')
+      if (code !== 0) throw new Error(`a gateway that was asked to stop ended with ${code}`)
     }
   },
+  'freeze of a gateway': { owns: 'gateway', run: async parts => await freeze(parts.gateway, parts) },
   'death of the bridge thread': {
     owns: 'gateway',
     run: async ({ gateway, sleep, random }) => {
@@ -79,6 +84,10 @@ export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'serve
       gateway.stepClock(0)
     }
   },
+  'kill -9 of the bridge process': { owns: 'bridge', run: async parts => { await restart(parts.site.bridge, parts, 'SIGKILL') } },
+  // with a database that is away its last books are left to its next run
+  'stop of the bridge process': { owns: 'bridge', run: async parts => { await restart(parts.site.bridge, parts, 'SIGTERM') } },
+  'freeze of the bridge process': { owns: 'bridge', run: async parts => await freeze(parts.site.bridge, parts) },
   'stop of the database': {
     owns: 'server',
     run: async ({ site, sleep, random }) => {

@@ -71,7 +71,7 @@ async function play (plan: Plan): Promise<void> {
   const result = await runRound(site, plan)
   findings = result.findings
   count(plan, result)
-  say(`round ${plan.number}, ${Math.round(elapsedS())} s: ${plan.gateways} gateway${plan.gateways === 1 ? '' : 's'}, ${plan.devices} devices, ${result.messages} messages, ${result.readings} readings, ${result.duplicates} duplicate, ${result.dead} dead, ${result.reconnects} reconnects, settled after ${(result.settledMs / 1000).toFixed(1)} s: ${plan.faults.map(({ name }) => name).join('; ')}`)
+  say(`round ${plan.number}, ${Math.round(elapsedS())} s: ${plan.gateways} gateway${plan.gateways === 1 ? '' : 's'}${plan.bridged ? ` and a bridge behind ${site.broker.name}` : ''}, ${plan.devices} devices${plan.bridged ? ' each' : ''}, ${result.messages} messages, ${result.readings} readings, ${result.duplicates} duplicate, ${result.dead} dead, ${result.reconnects} reconnects, settled after ${(result.settledMs / 1000).toFixed(1)} s: ${plan.faults.map(({ name }) => name).join('; ')}`)
 }
 
 function report (): void {
@@ -87,14 +87,16 @@ function report (): void {
 function drawPlan (number: number): Plan {
   const kinds = 3 + Math.floor(random() * 3)
   const loadMs = 4_000 + random() * 5_000
+  const drawn = Array.from({ length: kinds }, () => ({ name: deal(), atMs: random() * loadMs * 0.8 }))
   return {
     number,
     seed: Math.floor(random() * 2 ** 31),
-    faults: Array.from({ length: kinds }, () => ({ name: deal(), atMs: random() * loadMs * 0.8 })),
+    faults: drawn,
     loadMs,
     devices: 4 + Math.floor(random() * 28),
     messagesPerSecond: 200 + Math.floor(random() * 1_800),
-    gateways: random() < 0.3 ? 1 : 2
+    gateways: random() < 0.3 ? 1 : 2,
+    bridged: drawn.some(({ name }) => faults[name]!.owns === 'bridge')
   }
 }
 

@@ -2,9 +2,8 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { seededRandom } from '../../lib/random.ts'
-import { type GatewayStatus } from '../../schemas/status.ts'
 import { faults } from './faults.ts'
-import { type GatewayUnderTest } from './gateway.ts'
+import { endBridge, untilSettled } from './settled.ts'
 import { type Site } from './site.ts'
 import { judge, type Verdict } from './verdict.ts'
 
@@ -19,6 +18,8 @@ export interface Plan {
   readonly messagesPerSecond: number
   /** Both gateways, or the first alone. */
   readonly gateways: number
+  /** A bridge process takes part, behind a broker to which as many devices publish. */
+  readonly bridged: boolean
 }
 
 export interface RoundResult extends Verdict {
@@ -28,16 +29,14 @@ export interface RoundResult extends Verdict {
   readonly settledMs: number
 }
 
-/** How long everything may take to have its end once all faults are over. */
-const settleMs = 120_000
-
 /** One round: load with faults in it, then everything is put right, everything has its end, and the oracle asks. */
 export async function runRound (site: Site, plan: Plan): Promise<RoundResult> {
   const prefix = `r${plan.number}`
   const log = join(site.dir, `acked-${plan.number}.log`)
   await appendFile(log, '')
   const targets = site.targets.slice(0, plan.gateways)
-  await site.tell({ kind: 'round', load: { seed: plan.seed, prefix, groups: [targets], devices: plan.devices, messagesPerSecond: plan.messagesPerSecond, log } })
+  if (plan.bridged) await site.bridge.start()
+  await site.tell({ kind: 'round', load: { seed: plan.seed, prefix, groups: [targets, ...plan.bridged ? [[site.brokerTarget]] : []], devices: plan.devices, messagesPerSecond: plan.messagesPerSecond, log } })
   const refused: Array<(seq: number) => boolean> = []
   const failures: string[] = []
   const locks = new Map<string, Promise<void>>()
@@ -59,33 +58,9 @@ export async function runRound (site: Site, plan: Plan): Promise<RoundResult> {
   const quiet = await site.tell({ kind: 'quiesce' })
   if (quiet.kind !== 'quiet') throw new Error(`the load answered out of turn: ${JSON.stringify(quiet)}`)
   const { unsettled, off } = await untilSettled(site)
+  const unbridged = plan.bridged ? await endBridge(site, { prefix, log }) : []
   const settledMs = performance.now() - startedMs
   // whose books are below 0 answers no question about them
   const verdict: Verdict = off.length > 0 ? { readings: 0, duplicates: 0, dead: 0, findings: off } : await judge(site, { prefix, log, refused })
-  return { ...verdict, findings: [...failures, ...quiet.findings, ...unsettled, ...verdict.findings], messages: quiet.acked, reconnects: quiet.reconnects, watched: quiet.watched, settledMs }
-}
-
-/** How a gateway is; or by how many readings its books are below 0, which no answer of its has a place for. */
-async function lookAt (gateway: GatewayUnderTest): Promise<GatewayStatus | { readonly gateway: string, readonly below: number }> {
-  try {
-    return await gateway.status()
-  } catch (error) {
-    const pending = await gateway.metric('isobar_inbox_pending_readings')
-    if (pending < 0) return { gateway: gateway.httpUrl, below: -pending }
-    throw error
-  }
-}
-
-/** @returns what has no end in time, and whose books are off already */
-async function untilSettled (site: Site): Promise<{ readonly unsettled: readonly string[], readonly off: readonly string[] }> {
-  const endMs = performance.now() + settleMs
-  for (;;) {
-    const looks = await Promise.all(site.gateways.map(lookAt))
-    const off = looks.flatMap(look => 'below' in look ? [`the books of ${look.gateway} are off: ${look.below} readings more have an end than were received`] : [])
-    if (off.length > 0) return { unsettled: [], off }
-    const waiting = looks.flatMap(look => 'below' in look ? [] : [look]).filter(({ readings, backlog }) => readings.pending > 0 || backlog.deliveries > 0)
-    if (waiting.length === 0) return { unsettled: [], off }
-    if (performance.now() > endMs) return { off, unsettled: waiting.map(({ gateway, backlog, state, cause }) => `${gateway}: ${backlog.readings} readings have no end ${settleMs / 1000} s after the last fault (${state}: ${cause})`) }
-    await delay(50)
-  }
+  return { ...verdict, findings: [...failures, ...quiet.findings, ...unsettled, ...unbridged, ...verdict.findings], messages: quiet.acked, reconnects: quiet.reconnects, watched: quiet.watched, settledMs }
 }

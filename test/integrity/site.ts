@@ -10,6 +10,7 @@ import { realClock } from '../../lib/clock.ts'
 import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
 import { Closers } from '../../lib/lifecycle.ts'
 import { createLog } from '../../lib/log.ts'
+import { BridgeUnderTest, openBroker, type Broker } from './bridge.ts'
 import { GatewayUnderTest } from './gateway.ts'
 import { type FromLoad, type ToLoad } from './load.ts'
 import { type Target } from './publisher.ts'
@@ -18,11 +19,14 @@ import { type Target } from './publisher.ts'
 const diskBytes = 128e6
 const fullBytes = 64e3
 
-/** Everything that takes part: a database behind a proxy that lies, two gateways that write to it, and the load with its oracle, each in a process of its own. */
+/** Everything that takes part: a database behind a proxy that lies, two gateways and a bridge that write to it, and the load with its oracle, each in a process of its own. */
 export class Site {
   readonly dir: string
   readonly gateways: readonly GatewayUnderTest[]
   readonly targets: readonly Target[]
+  readonly broker: Broker
+  /** Runs in rounds in which it takes part. */
+  readonly bridge: BridgeUnderTest
   readonly proxy: FaultyDatabase
   readonly database: TestServer
   /** Folder of the first gateway's small disk; null where none can be mounted. */
@@ -31,10 +35,12 @@ export class Site {
   readonly #loadEnded: Promise<never>
   readonly #closers: Closers
 
-  private constructor (parts: Pick<Site, 'dir' | 'gateways' | 'targets' | 'proxy' | 'database' | 'disk'>, load: ChildProcess, closers: Closers) {
+  private constructor (parts: Pick<Site, 'dir' | 'gateways' | 'targets' | 'broker' | 'bridge' | 'proxy' | 'database' | 'disk'>, load: ChildProcess, closers: Closers) {
     this.dir = parts.dir
     this.gateways = parts.gateways
     this.targets = parts.targets
+    this.broker = parts.broker
+    this.bridge = parts.bridge
     this.proxy = parts.proxy
     this.database = parts.database
     this.disk = parts.disk
@@ -69,9 +75,17 @@ export class Site {
         gateways.push(gateway)
         targets.push({ gateway: place, port: mqttPort })
       }
+      const broker = await openBroker(closers, { root, dir, databaseUrl: database.url })
+      const bridgeDir = join(dir, 'bridge')
+      await mkdir(bridgeDir)
+      const bridge = new BridgeUnderTest({ root, dataDir: bridgeDir, logFile: join(dir, 'bridge.log'), broker, env: { CRATE_URL: proxy.url } })
+      closers.defer(async () => {
+        bridge.signal('SIGCONT')
+        await bridge.end('SIGKILL')
+      })
       const load = fork(fileURLToPath(new URL('load.js', import.meta.url)))
       closers.defer(() => { load.disconnect() })
-      const site = new Site({ dir, gateways, targets, proxy, database, disk }, load, closers)
+      const site = new Site({ dir, gateways, targets, broker, bridge, proxy, database, disk }, load, closers)
       await site.tell({ kind: 'watch', targets })
       return site
     } catch (error) {
@@ -79,6 +93,9 @@ export class Site {
       throw error
     }
   }
+
+  /** Where devices publish that only the bridge hears. */
+  get brokerTarget (): Target { return { gateway: this.gateways.length, port: this.broker.port } }
 
   /** Tells the load something that it answers. */
   async tell (message: ToLoad): Promise<FromLoad> {

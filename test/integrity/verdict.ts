@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import pg from 'pg'
+import { gather, hashOf, missing, nameOf, readLog, type DeadRow } from './evidence.ts'
 import { type Site } from './site.ts'
 
 /** What a round has to answer for. */
@@ -21,34 +20,33 @@ export interface Verdict {
   readonly findings: readonly string[]
 }
 
-interface StoredRow { readonly device_id: string, readonly boot: string, readonly seq: string, readonly gateway: string, readonly times: number }
-interface DeadRow { readonly device_id: string, readonly stage: string, readonly code: string, readonly seqs: string, readonly payload: string }
+/** Books of some devices, each by itself: `stored` by `<gateway> <device>`. */
+interface BooksSum { readonly findings: string[], readonly stored: Map<string, number>, duplicates: number, dead: number }
+interface BooksRow { readonly gateway: string, readonly device_id: string, readonly stored: number, readonly duplicate: number, readonly dead: number }
 
 const examples = 3
 
 /** Compares what the oracle wrote down with what the database has, row by row, and the books with both. Shares no code with the gateway. */
 export async function judge (site: Site, facts: RoundFacts): Promise<Verdict> {
-  const { acked, bad, ackedBad } = await readLog(facts.log)
+  const log = await readLog(facts.log)
   const client = new pg.Client({ connectionString: site.database.url })
   await client.connect()
   try {
     const like = `${facts.prefix}-%`
-    const rows = (await client.query<StoredRow>('SELECT device_id, boot, seq, min(gateway) AS gateway, count(*)::integer AS times FROM readings WHERE device_id LIKE $1 GROUP BY device_id, boot, seq', [like])).rows
-    const letters = (await client.query<DeadRow>('SELECT device_id, stage, code, seqs, payload FROM dead_letters WHERE device_id LIKE $1', [like])).rows
-    const stored = new Set(rows.map(({ device_id: id, boot, seq }) => `${id}/${boot}/${seq}`))
-    const deadSeqs = new Set(letters.filter(({ stage }) => stage === 'write').flatMap(keysOf))
-    const deadPayloads = new Set(letters.map(hashOf))
+    const evidence = await gather(client, like)
+    const lost = missing(log, evidence)
     const books = await booksOf(site, facts.prefix)
+    await addRuns(client, like, books)
     return {
-      readings: acked.size,
+      readings: log.acked.size,
       duplicates: books.duplicates,
       dead: books.dead,
       findings: [
-        ...finding('acknowledged, and neither in readings nor in dead_letters', [...acked].filter(key => !stored.has(key) && !deadSeqs.has(key))),
-        ...finding('acknowledged as garbage, and not in dead_letters', [...ackedBad].filter(key => !deadPayloads.has(key))),
-        ...finding('in readings twice', rows.filter(({ times }) => times > 1).map(({ device_id: id, boot, seq }) => `${id}/${boot}/${seq}`)),
-        ...finding('in readings, and never sent', [...stored].filter(key => !acked.has(key))),
-        ...finding('dead without a cause', letters.filter(letter => !hasCause(letter, bad, facts)).map(({ device_id: id, code, seqs }) => `${id} ${code} ${seqs}`)),
+        ...finding('acknowledged, and neither in readings nor in dead_letters', lost.readings),
+        ...finding('acknowledged as garbage, and not in dead_letters', lost.garbage),
+        ...finding('in readings twice', evidence.rows.filter(({ times }) => times > 1).map(nameOf)),
+        ...finding('in readings, and never sent', evidence.rows.map(nameOf).filter(name => !log.acked.has(name))),
+        ...finding('dead without a cause', evidence.letters.filter(letter => !hasCause(letter, log.bad, facts)).map(({ device_id: id, code, seqs }) => `${id} ${code} ${seqs}`)),
         ...books.findings,
         ...await storedAgainstRows(client, books.stored, like),
         ...await unbalancedRows(client)
@@ -59,53 +57,42 @@ export async function judge (site: Site, facts: RoundFacts): Promise<Verdict> {
   }
 }
 
-/** The oracle's log: readings and garbage that were acknowledged, and all garbage that was sent. */
-async function readLog (file: string): Promise<{ acked: Set<string>, bad: Set<string>, ackedBad: Set<string> }> {
-  const [acked, bad, ackedBad] = [new Set<string>(), new Set<string>(), new Set<string>()]
-  for (const line of (await readFile(file, 'utf8')).split('\n')) {
-    const [kind, , device, boot, firstSeq, rows] = line.split(' ')
-    if (kind === 'good') for (let n = 0; n < Number(rows); n++) acked.add(`${device}/${boot}/${Number(firstSeq) + n}`)
-    else if (kind === 'bad') ackedBad.add(`${device} ${boot}`)
-    else if (kind === 'sent') bad.add(`${device} ${boot}`)
-  }
-  return { acked, bad, ackedBad }
-}
-
-function hashOf ({ device_id: id, payload }: DeadRow): string {
-  return `${id} ${createHash('sha256').update(Buffer.from(payload, 'base64')).digest('hex')}`
-}
-
-function keysOf ({ device_id: id, seqs }: DeadRow): string[] {
-  return (JSON.parse(seqs) as Array<[number, number, number]>).flatMap(([boot, from, to]) => Array.from({ length: to - from + 1 }, (_, n) => `${id}/${boot}/${from + n}`))
-}
-
 function hasCause (letter: DeadRow, bad: ReadonlySet<string>, { refused }: RoundFacts): boolean {
   if (letter.stage !== 'write') return bad.has(hashOf(letter))
   return (JSON.parse(letter.seqs) as Array<[number, number, number]>).every(([, from, to]) => from === to && refused.some(refuses => refuses(from)))
 }
 
 /** The counters of the gateways' own inboxes, each by itself. */
-async function booksOf (site: Site, prefix: string): Promise<{ findings: string[], stored: Map<string, number>, duplicates: number, dead: number }> {
-  const findings: string[] = []
-  const stored = new Map<string, number>()
-  let [duplicates, dead] = [0, 0]
+async function booksOf (site: Site, prefix: string): Promise<BooksSum> {
+  const sum: BooksSum = { findings: [], stored: new Map(), duplicates: 0, dead: 0 }
   for (const gateway of site.gateways) {
     const { gateway: id, devices } = await gateway.books()
     const off = devices.filter(({ received, stored, duplicate, dead, pending }) => received !== stored + duplicate + dead + pending || pending !== 0)
-    findings.push(...finding(`books of ${id} are off`, off.map(books => JSON.stringify(books))))
+    sum.findings.push(...finding(`books of ${id} are off`, off.map(books => JSON.stringify(books))))
     const mismatched = await gateway.metric('isobar_inbox_mismatched_settlements_total')
-    if (mismatched !== 0) findings.push(`${id}: ${mismatched} settlements did not fit their deliveries`)
+    if (mismatched !== 0) sum.findings.push(`${id}: ${mismatched} settlements did not fit their deliveries`)
     for (const { device, ...books } of devices) {
       if (!device.startsWith(`${prefix}-`)) continue
-      stored.set(`${id} ${device}`, books.stored)
-      duplicates += books.duplicate
-      dead += books.dead
+      sum.stored.set(`${id} ${device}`, books.stored)
+      sum.duplicates += books.duplicate
+      sum.dead += books.dead
     }
   }
-  return { findings, stored, duplicates, dead }
+  return sum
 }
 
-/** Each gateway has counted exactly the rows that bear its name. */
+/** The books of the runs of the bridge process: all of them have ended, so nothing is pending. */
+async function addRuns (client: pg.Client, like: string, sum: BooksSum): Promise<void> {
+  const { rows } = await client.query<BooksRow & { readonly pending: number }>("SELECT gateway, device_id, stored::integer, duplicate::integer, dead::integer, pending::integer FROM books WHERE gateway LIKE 'bridge-%' AND device_id LIKE $1", [like])
+  sum.findings.push(...finding('books of a run of the bridge have readings pending', rows.filter(({ pending }) => pending !== 0).map(row => JSON.stringify(row))))
+  for (const { gateway, device_id: id, stored, duplicate, dead } of rows) {
+    sum.stored.set(`${gateway} ${id}`, stored)
+    sum.duplicates += duplicate
+    sum.dead += dead
+  }
+}
+
+/** Each gateway, and each run of the bridge, has counted exactly the rows that bear its name. */
 async function storedAgainstRows (client: pg.Client, stored: ReadonlyMap<string, number>, like: string): Promise<string[]> {
   const { rows } = await client.query<{ gateway: string, device_id: string, rows: number }>('SELECT gateway, device_id, count(*)::integer AS rows FROM readings WHERE device_id LIKE $1 GROUP BY gateway, device_id', [like])
   const counted = new Map(rows.map(({ gateway, device_id: id, rows }) => [`${gateway} ${id}`, rows]))
