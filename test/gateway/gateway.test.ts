@@ -15,6 +15,7 @@ import { createLog } from '../../lib/log.ts'
 import { loadSettings } from '../../schemas/settings.ts'
 import { type GatewayStatus } from '../../schemas/status.ts'
 import { encodeTelemetry } from '../../schemas/telemetry.ts'
+import { copyClusterTemplate } from '../helpers/cluster-template.ts'
 import { openTestDatabase } from '../helpers/database.ts'
 import { startTestGateway, untilReady } from '../helpers/gateway.ts'
 import { untilSettled } from '../helpers/settled.ts'
@@ -22,9 +23,11 @@ import { untilSettled } from '../helpers/settled.ts'
 const clock = realClock
 const log = createLog('silent')
 
+/** With an empty database. */
 async function dataFolder (t: Test): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'isobar-data-'))
   t.teardown(async () => await rm(dir, { recursive: true, force: true }))
+  await copyClusterTemplate(join(dir, 'data', 'postgres'))
   return join(dir, 'data')
 }
 

@@ -5,6 +5,7 @@ import { type Test } from 'tap'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from '../../gateway/embedded-postgres.ts'
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
+import { copyClusterTemplate } from './cluster-template.ts'
 
 /** A real PostgreSQL of one test file. */
 export interface TestDatabase {
@@ -17,9 +18,10 @@ export interface TestDatabase {
   start (): Promise<void>
 }
 
-/** Starts an empty PostgreSQL in a temporary folder on a free port; it goes with the test. Takes about a second: one a test file is enough. */
+/** Starts an empty PostgreSQL in a temporary folder on a free port; it goes with the test. Takes half a second: one a test file is enough. */
 export async function openTestDatabase (t: Pick<Test, 'teardown'>): Promise<TestDatabase> {
   const dir = await mkdtemp(join(tmpdir(), 'isobar-database-'))
+  await copyClusterTemplate(dir)
   const open = async (port: number): Promise<EmbeddedPostgres> => await openEmbeddedPostgres({ dir, port, clock: realClock, log: createLog('silent') })
   let server = await open(0)
   t.teardown(async () => {
