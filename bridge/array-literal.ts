@@ -8,7 +8,7 @@ type Value = string | number | null
  */
 export function arrayLiteral<R> (rows: readonly R[], { type, of }: Pick<Column<R>, 'type' | 'of'>): string {
   const element = type === 'text' ? textElement : type === 'timestamptz' ? timeElements() : numberElement
-  let literal = '{'
+  const texts = new Array<string>(rows.length) // joined at the end: a text that grows leaves an object for each piece to the garbage collector
   let previous: Value | undefined
   let text = ''
   for (let n = 0; n < rows.length; n++) {
@@ -17,10 +17,9 @@ export function arrayLiteral<R> (rows: readonly R[], { type, of }: Pick<Column<R
       text = element(value) // sorted rows repeat their device, place and time
       previous = value
     }
-    if (n > 0) literal += ','
-    literal += text
+    texts[n] = text
   }
-  return `${literal}}`
+  return `{${texts.join(',')}}`
 }
 
 function textElement (value: Value): string {

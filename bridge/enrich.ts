@@ -18,8 +18,8 @@ export interface OpenRow extends Row {
   drops: number
 }
 
-/** A decoded delivery with the rows it becomes. */
-export interface Placed extends Decoded {
+/** A decoded delivery with the rows that its telemetry becomes. */
+export interface Placed extends Omit<Decoded, 'telemetry'> {
   readonly rows: readonly OpenRow[]
 }
 
@@ -35,12 +35,12 @@ const noRows: readonly OpenRow[] = []
 /** Joins each reading with the placement that was valid at the reading's own time, however late it comes. */
 export function enrich (decoded: Decoded, { gatewayId, placements, counters }: Enrichment): Placed {
   const { delivery, telemetry, state, birth, rejection } = decoded
-  if (telemetry === null) return { delivery, telemetry, state, birth, rejection, rows: noRows }
+  if (telemetry === null) return { delivery, state, birth, rejection, rows: noRows }
   const known = placements.of(delivery.deviceId)
   if (known === undefined) counters.readingsUnplaced += telemetry.readings.length
   const bits = messageFlags(telemetry)
   const rows = telemetry.readings.map(reading => rowOf(delivery, telemetry.boot, bits, reading, known === undefined ? nowhere : placementAt(known, reading.ts), gatewayId))
-  return { delivery, telemetry, state, birth, rejection, rows }
+  return { delivery, state, birth, rejection, rows }
 }
 
 function rowOf (delivery: Delivery, boot: number, bits: number, reading: Reading, place: { site: string | null, room: string | null, altitudeM: number | null }, gateway: string): OpenRow {

@@ -82,9 +82,9 @@ function settleItem (item: Placed, fates: readonly Fate[], first: number, { sett
   const rejection = dead === null ? item.rejection : together(item.rejection, deadRows(dead))
   if (rejection !== null) letters.push({ delivery, rejection })
   else if (delivery.replayOf !== null) replayed.push(delivery)
-  const counts = { stored, duplicate, dead: rejection?.readings ?? 0 }
-  assert.equal(counts.stored + counts.duplicate + counts.dead, delivery.readings, 'every reading has one end')
-  settled.push({ number: delivery.number, deviceId: delivery.deviceId, ...counts })
+  const deadReadings = rejection?.readings ?? 0
+  assert.equal(stored + duplicate + deadReadings, delivery.readings, 'every reading has one end')
+  settled.push({ number: delivery.number, deviceId: delivery.deviceId, stored, duplicate, dead: deadReadings })
 }
 
 function deadRows (dead: ReadonlyArray<{ row: OpenRow, fate: Fate & { kind: 'dead' } }>): Rejection {

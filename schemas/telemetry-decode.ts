@@ -59,14 +59,13 @@ export type Checked = { readonly ok: true, readonly readings: number, readonly b
  * @see docs/WIRE.md; RFC 8949 4.2.1 (deterministic encoding)
  */
 export function decodeTelemetry (payload: Uint8Array): Decoded {
-  const readings: Reading[] = []
-  const scan = new Scan(payload, readings)
-  return scan.message() ?? { ok: true, telemetry: { boot: scan.boot, clock: scan.clock, status: scan.status, readings } }
+  const scan = new Scan(payload, true)
+  return scan.message() ?? { ok: true, telemetry: { boot: scan.boot, clock: scan.clock, status: scan.status, readings: scan.readings } }
 }
 
 /** What `decodeTelemetry` would say, without the readings: how many they are, and what names the last one. Allocates nothing per reading. */
 export function checkTelemetry (payload: Uint8Array): Checked {
-  const scan = new Scan(payload, null)
+  const scan = new Scan(payload, false)
   return scan.message() ?? { ok: true, readings: scan.rows, boot: scan.boot, lastSeq: scan.firstSeq + scan.rows - 1 }
 }
 
@@ -87,6 +86,8 @@ const TAG = 6
 const SIMPLE = 7
 const NULL_INFO = 22
 
+const nothing: Reading[] = []
+
 /**
  * One pass over the bytes, from the first to the last. The first breach of a rule is kept in `refused` and moves the scan to the end, where every
  * further read is a breach too: so a reader needs no check of its own, and a loop asks `refused` once a round.
@@ -97,10 +98,11 @@ class Scan {
   clock: ClockQuality = 0
   status = 0
   rows = 0
+  readings: Reading[] = nothing
   refused: Refused | null = null
 
   readonly #bytes: Uint8Array
-  readonly #readings: Reading[] | null
+  readonly #keeps: boolean
   #baseS = 0
   /** Offsets of the item that was read last, and of the byte that is read next. */
   #item = 0
@@ -108,10 +110,10 @@ class Scan {
   /** Major type of that item. */
   #major = SIMPLE
 
-  /** @param readings where the readings go; null when they are only counted */
-  constructor (bytes: Uint8Array, readings: Reading[] | null) {
+  /** @param keeps whether the readings are kept, or only counted */
+  constructor (bytes: Uint8Array, keeps: boolean) {
     this.#bytes = bytes
-    this.#readings = readings
+    this.#keeps = keeps
   }
 
   /** Reads the whole message. What the fields hold counts only when nothing was refused. */
@@ -150,7 +152,9 @@ class Scan {
     if (rows < 1 || rows > maxReadings) this.#refuse('rows 1 to 500')
     if (rows > (this.#bytes.length - this.#next) / minRowBytes) this.#refuse('no item goes beyond the last byte')
     if (this.firstSeq + rows - 1 > maxUint32) this.#refuse('seq does not pass 4294967295')
+    if (this.refused !== null) return
     this.rows = rows
+    if (this.#keeps) this.readings = new Array<Reading>(rows) // exactly so long: one that grows has room for 17 at its first reading
     let ts = this.#baseS * 1000
     for (let row = 0; row < rows && this.refused === null; row++) {
       if (this.#array('a row is an array of 3') !== 3) this.#refuse('a row is an array of 3')
@@ -158,7 +162,7 @@ class Scan {
       if (ts > maxTs) this.#refuse('time does not pass 4294967295 s')
       const temperatureDeciC = this.#integerOrNull(-32768, 32767, 'temperature -32768 to 32767')
       const pressurePa = this.#integerOrNull(0, maxUint32, 'pressure 0 to 4294967295')
-      this.#readings?.push({ seq: this.firstSeq + row, ts, temperatureDeciC, pressurePa })
+      if (this.#keeps) this.readings[row] = { seq: this.firstSeq + row, ts, temperatureDeciC, pressurePa }
     }
   }
 

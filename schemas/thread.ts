@@ -178,7 +178,8 @@ export function packSettled (settled: readonly Settled[]): PackedSettled {
     duplicate: new Uint16Array(count),
     dead: new Uint16Array(count)
   }
-  for (const [index, { number, deviceId, stored, duplicate, dead }] of settled.entries()) {
+  for (let index = 0; index < count; index++) {
+    const { number, deviceId, stored, duplicate, dead } = settled[index]!
     let place = places.get(deviceId)
     if (place === undefined) {
       place = packed.devices.push(deviceId) - 1

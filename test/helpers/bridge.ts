@@ -68,7 +68,7 @@ export function rawDelivery ({ deviceId = 'dev-1', kind = 'tele', ...over }: Del
 
 /** A delivery that was decoded and enriched to these rows. */
 export function placedOf (delivery: Delivery, rows: readonly OpenRow[], over: Partial<Placed> = {}): Placed {
-  return { delivery, telemetry: null, state: null, birth: null, rejection: null, rows, ...over }
+  return { delivery, state: null, birth: null, rejection: null, rows, ...over }
 }
 
 let schemas = 0
