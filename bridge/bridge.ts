@@ -19,7 +19,7 @@ import { eachEnd, holdLetters, settle, type Ends } from './settle.ts'
 import { type Demand, type Lane, type Source } from './source.ts'
 import { type Tracker } from './track.ts'
 import { type WallTime } from './wall-time.ts'
-import { type Window } from './window.ts'
+import { Window } from './window.ts'
 import { write, type RowWriter } from './write.ts'
 
 export interface BridgeParts {
@@ -53,6 +53,8 @@ export interface BridgeParts {
  */
 export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise<void> {
   const { source, time, devices, enrichment, quality, lanes, window, truth, proof, apart, deadLetters, notices, tracker, recent, counters, clock } = parts
+  /** Batches that the database has, and the source not yet: they take no place of an insert. */
+  const settling = new Window(window.max)
   let batches = 0
   const demand: Demand = { takes: lane => time.cause === null && !apart.full && lanes.takes(lane), takesAgain: () => apart.takesAgain }
   const insert: RowWriter = async rows => await truth.insert(rows)
@@ -66,7 +68,7 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
       filled.ring()
     }),
     writeAll().finally(() => ended.abort()),
-    apart.run(async batch => await commit(batch, inquire), ended.signal)
+    apart.run(writeApart, ended.signal)
   ])
 
   async function readAll (): Promise<void> {
@@ -85,14 +87,31 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
       await filled.until(lanes.untilDueMs())
       if (lanes.untilDueMs() === 0) await window.enter(writeNext) // a full window waits: this is the backpressure
     }
-    for (const batch of lanes.rest()) await window.enter(async () => await commit(batch, insert))
+    for (const batch of lanes.rest()) await window.enter(async () => await writeOut(batch))
     await window.idle()
+    await settling.idle()
   }
 
   async function writeNext (): Promise<void> {
     const batch = lanes.next()
     source.wake()
-    if (batch !== null) await commit(batch, insert)
+    if (batch !== null) await writeOut(batch)
+  }
+
+  /** The place in the window is free when the database has answered: the next batch goes out while the source makes the ends of this one durable. */
+  async function writeOut (batch: Batch<Placed>): Promise<void> {
+    await unlessStopped(async () => {
+      const tookNone = !proof.takes
+      const ends = await endsOf(batch, insert)
+      await settling.enter(async () => await settleIn(batch, ends, tookNone))
+    })
+  }
+
+  async function writeApart (batch: Batch<Placed>): Promise<void> {
+    await unlessStopped(async () => {
+      const tookNone = !proof.takes
+      await settleIn(batch, await endsOf(batch, inquire), tookNone)
+    })
   }
 
   function prepare (delivery: Delivery, times: TimeRange): Placed {
@@ -109,24 +128,32 @@ export async function runBridge (parts: BridgeParts, stop: AbortSignal): Promise
     else lanes.add(lane, placed, openRowsOf(placed), placed.delivery.payload.length)
   }
 
-  async function commit (batch: Batch<Placed>, send: RowWriter): Promise<void> {
+  async function endsOf (batch: Batch<Placed>, send: RowWriter): Promise<Ends> {
+    const fates = await write(batch.items, send) // one fate a row; waits while the database is held
+    const known = settle(batch.items, fates)
+    const cause = await deadLetters.keep(known.letters, known.replayed) // safe before the source may forget the bytes
+    const ends = cause === null ? known : holdLetters(known, batch.items, cause)
+    apart.hold(ends.held) // they travel again
+    for (const { delivery, rejection } of ends.letters) if (rejection.stage === 'write') apart.suspect(delivery.deviceId)
+    notices.tell(ends.letters)
+    if (batch.items.some(saysMore)) await devices.flush()
+    return ends
+  }
+
+  async function settleIn (batch: Batch<Placed>, ends: Ends, tookNone: boolean): Promise<void> {
+    await source.settle(ends.settled) // removal and counters: one transaction
+    apart.ended(ends.settled)
+    if (ends.settled.some(({ stored }) => stored > 0)) apart.tookRows({ again: tookNone })
+    remember(batch, ends)
+    count(counters, batch, ends)
+  }
+
+  /** What is stopped while the database is away stays unsettled in the source. */
+  async function unlessStopped (work: () => Promise<void>): Promise<void> {
     try {
-      const tookNone = !proof.takes
-      const fates = await write(batch.items, send) // one fate a row; waits while the database is held
-      const known = settle(batch.items, fates)
-      const cause = await deadLetters.keep(known.letters, known.replayed) // safe before the source may forget the bytes
-      const ends = cause === null ? known : holdLetters(known, batch.items, cause)
-      apart.hold(ends.held) // they travel again
-      for (const { delivery, rejection } of ends.letters) if (rejection.stage === 'write') apart.suspect(delivery.deviceId)
-      notices.tell(ends.letters)
-      if (batch.items.some(saysMore)) await devices.flush()
-      await source.settle(ends.settled) // removal and counters: one transaction
-      apart.ended(ends.settled)
-      if (ends.settled.some(({ stored }) => stored > 0)) apart.tookRows({ again: tookNone })
-      remember(batch, ends)
-      count(counters, batch, ends)
+      await work()
     } catch (error) {
-      if (!stop.aborted || (error as Error).name !== 'AbortError') throw error // else: stopped while the database was away
+      if (!stop.aborted || (error as Error).name !== 'AbortError') throw error
     }
   }
 

@@ -20,7 +20,8 @@ export interface InboxSourceParts {
 const chunkBytes = 256 * 1024
 /** Looks by itself this often: a wake-up that overtakes its commit must not be the last one, and the end of the inbox is to be known for each moment. */
 const lookEveryMs = 250
-/** A live lane that has fallen behind begins again with what was received within this time. */
+/** A live lane that has fallen behind, or was not wanted for so long (the database was away), begins again with what was received within this time. */
+const standstillMs = 3_000
 const newestMs = 250
 
 const nothing: Chunk = { lane: 'live', again: false, deliveries: [] }
@@ -29,8 +30,9 @@ const nothing: Chunk = { lane: 'live', again: false, deliveries: [] }
  * The inbox as a source. It is written by the gateway's main thread alone: this side reads, and posts what is settled. There is no cursor that lasts: what
  * is in the inbox is what is not settled, and a start has all of it before it.
  *
- * Two lanes are read in turn. The live one goes on from where it stands to the end. What it is too late for (all that was there at the start, and what the
- * database could not take within 5 s) it passes over and leaves to the backlog. What is read again comes in the backlog's lane.
+ * Two lanes are read in turn. The live one goes on from where it stands to the end. What it is too late for (all that was there at the start, what the
+ * database could not take within 5 s, and what came while it took nothing) it passes over and leaves to the backlog. What is read again comes in the
+ * backlog's lane.
  */
 export class InboxSource implements Source {
   readonly #parts: InboxSourceParts
@@ -40,6 +42,8 @@ export class InboxSource implements Source {
   /** The next live delivery, and the one that is received next. */
   #next = 0
   #end: number
+  /** When the live lane was wanted last. */
+  #wantedAtMs: number
   #again: { next: number, readonly to: number } | null = null
   #caughtUp = false
   /** Whose turn it is: of the lanes, and in the backlog's lane. */
@@ -53,6 +57,7 @@ export class InboxSource implements Source {
     this.#parts = parts
     this.#alarm = new Alarm(parts.clock)
     this.#end = parts.reader.next()
+    this.#wantedAtMs = parts.clock.monotonicMs()
     this.#backlog = new Backlog(parts.limits)
     this.#tail = new Tail(parts.clock)
     this.#tail.observe(this.#end)
@@ -95,7 +100,7 @@ export class InboxSource implements Source {
     signal.addEventListener('abort', () => this.#alarm.ring(), { once: true })
     while (!signal.aborted) {
       this.#alarm.hush() // before the look, so that nothing that comes after it is missed
-      this.#passOver()
+      this.#passOver(demand.takes('live'))
       const chunk = this.#look(demand)
       if (chunk === null) await this.#alarm.until(lookEveryMs)
       yield chunk ?? nothing
@@ -104,9 +109,12 @@ export class InboxSource implements Source {
   }
 
   /** Leaves to the backlog what is not live any more. */
-  #passOver (): void {
+  #passOver (isWanted: boolean): void {
     this.#tail.observe(this.#end)
-    if (this.#next >= this.#tail.before(liveMs) || this.#backlog.full) return
+    const nowMs = this.#parts.clock.monotonicMs()
+    const stoodStill = isWanted && nowMs - this.#wantedAtMs > standstillMs
+    if (isWanted) this.#wantedAtMs = nowMs
+    if (this.#next >= this.#tail.before(stoodStill ? newestMs : liveMs) || this.#backlog.full) return
     const newest = this.#tail.before(newestMs)
     this.#backlog.add(this.#next, newest)
     this.#next = newest

@@ -41,7 +41,12 @@ export class Intervals {
       else this.#insert(this.#list.length, { from, to, since: last === undefined ? null : at })
       return nothing
     }
-    const first = this.#list.findIndex(interval => interval.to >= from - 1)
+    const first = this.#firstTouching(from)
+    const [touched, next] = [this.#list[first]!, this.#list[first + 1]]
+    if (touched.to === from - 1 && next !== undefined && next.from > to + 1) { // the way of a backlog: a gap is filled from its beginning
+      touched.to = to
+      return [{ from, to, since: next.since! }]
+    }
     const end = this.#list.findIndex(interval => interval.from > to + 1)
     const closed = this.#filled(from, to)
     if (first === end) this.#insertBefore(first, from, to, at)
@@ -57,6 +62,13 @@ export class Intervals {
   /** The numbers that are missing between the intervals. */
   gaps (): Gap[] {
     return this.#list.slice(1).map(({ from, since }, n) => ({ from: this.#list[n]!.to + 1, to: from - 1, since: since! }))
+  }
+
+  /** The first interval that ends at `number` - 1 or later; there is one. */
+  #firstTouching (number: number): number {
+    let first = 0
+    while (this.#list[first]!.to < number - 1) first++
+    return first
   }
 
   /** What of from..to lies in gaps. */

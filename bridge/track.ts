@@ -30,6 +30,9 @@ export interface TrackedGap {
   readonly closedAt: number | null
 }
 
+/** It grows while its gap is filled from the beginning, reading by reading. */
+type ClosedGap = Omit<TrackedGap, 'to' | 'closedAt'> & { to: number, closedAt: number }
+
 type DeadRange = [boot: number, from: number, to: number, code: ErrorCode]
 
 interface TrackedBoot {
@@ -43,7 +46,7 @@ interface TrackedDevice {
   /** The newest ones, in order. */
   dead: readonly DeadRange[]
   /** The newest gaps that were open for a while and are filled, in order. */
-  closed: readonly TrackedGap[]
+  closed: readonly ClosedGap[]
 }
 
 /** Of most devices; a list of its own is made for the others. */
@@ -105,7 +108,7 @@ export class Tracker {
   /** The gaps of one device or of all, open ones and those that have closed lately. */
   gaps (deviceId: DeviceId | null): TrackedGap[] {
     const known = deviceId === null ? [...this.#devices] : [[deviceId, this.#devices.get(deviceId)] as const]
-    return known.flatMap(([device, tracked]) => tracked === undefined ? [] : [...tracked.closed, ...openGaps(device, tracked)])
+    return known.flatMap(([device, tracked]) => tracked === undefined ? [] : [...tracked.closed.map(gap => ({ ...gap })), ...openGaps(device, tracked)])
   }
 
   #of (deviceId: DeviceId): TrackedDevice {
@@ -170,10 +173,12 @@ function openGaps (device: DeviceId, { boots }: TrackedDevice): TrackedGap[] {
   return boots.flatMap(({ boot, intervals }) => intervals.gaps().map(gap => ({ device, boot, ...gap, closedAt: null })))
 }
 
-function addClosed (device: TrackedDevice, gap: TrackedGap): void {
+function addClosed (device: TrackedDevice, gap: ClosedGap): void {
   const last = device.closed.at(-1)
-  const goesOn = last !== undefined && last.boot === gap.boot && last.since === gap.since && last.to + 1 === gap.from
-  device.closed = goesOn ? [...device.closed.slice(0, -1), { ...gap, from: last.from }] : [...device.closed, gap].slice(-maxClosed)
+  if (last !== undefined && last.boot === gap.boot && last.since === gap.since && last.to + 1 === gap.from) {
+    last.to = gap.to
+    last.closedAt = gap.closedAt
+  } else device.closed = [...device.closed, gap].slice(-maxClosed)
 }
 
 function addDead (device: TrackedDevice, [boot, from, to]: SeqRange, code: ErrorCode): void {

@@ -178,6 +178,29 @@ t.test('a live lane that was not taken for 5 s begins again with the newest seco
   t.equal(source.position().caughtUp, true)
 })
 
+t.test('a live lane that was not wanted for a while begins again with the newest, also within the 5 s', async t => {
+  const { add, next, clock } = await openTurned(t)
+  await next()
+  for (let second = 1; second <= 4; second++) {
+    await clock.advance(1_000)
+    add(second - 1, second - 1)
+    await next(() => false)
+  }
+  t.equal(numbers(await next()), 'live 3')
+  t.equal(numbers(await next()), 'backlog 0 1 2')
+})
+
+t.test('a live lane that is busy for a moment goes on where it stands', async t => {
+  const { add, next, clock } = await openTurned(t)
+  await next()
+  for (let second = 1; second <= 2; second++) {
+    await clock.advance(1_000)
+    add(second - 1, second - 1)
+    await next(() => false)
+  }
+  t.equal(numbers(await next()), 'live 0 1')
+})
+
 t.test('the clock of the wall has no say in what is live', async t => {
   const { add, next, clock } = await openTurned(t)
   await next()
