@@ -35,7 +35,7 @@ for (const moment of ['before', 'between', 'under way', 'behind']) {
     const others = groups * deliveries - held.length
     t.same(inbox.totals(), { received: groups * deliveries * 3, stored: others * 2, duplicate: others, dead: 0, pending: held.length * 3 })
 
-    while (moment !== 'behind' && inbox.backlog().bytes > whole / 20) await clock.advance(1_000)
+    while (inbox.backlog().bytes > whole / 20) await clock.advance(1_000)
     t.same(readAll(reader), open, 'the next rewrite changes nothing of it')
     await inbox.settle(open.map(delivery => settledAs('dead', delivery)))
     t.match(inbox.backlog(), { deliveries: 0, readings: 0, bytes: 0 })
