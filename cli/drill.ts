@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import type { Fleet } from '../device/fleet.ts'
+import type { Fleet } from '../device/fleet/fleet.ts'
 import type { EmbeddedPostgres } from '../gateway/embedded-postgres.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { FaultyDatabase } from '../lib/faulty-database/faulty-database.ts'
@@ -127,7 +127,7 @@ class Scene {
   static async open (closers: Closers, { devices, rate, signal }: { devices: number, rate: number, signal: AbortSignal }): Promise<Scene> {
     const { openEmbeddedPostgres } = await import('../gateway/embedded-postgres.ts')
     const { openGateway } = await import('../gateway/gateway.ts')
-    const { startFleet } = await import('../device/fleet.ts')
+    const { startFleet } = await import('../device/fleet/fleet.ts')
     const { FaultyDatabase } = await import('../lib/faulty-database/faulty-database.ts')
     const dir = await mkdtemp(join(tmpdir(), 'isobar-drill-'))
     closers.defer(async () => await rm(dir, { recursive: true, force: true, maxRetries: 3 }))

@@ -1,31 +1,19 @@
-import { backoffMs, type RetryDelay } from '../lib/backoff.ts'
 import { type Clock } from '../lib/clock.ts'
 import { type Logger } from '../lib/log.ts'
 import { encodeBirth, type Birth } from '../schemas/birth.ts'
 import { type DeviceState } from '../schemas/state.ts'
 import { type DeviceId, type Topics } from '../schemas/topics.ts'
-import { Connection, type ConnectionEnd, type Login } from './connection.ts'
+import { Connection, type Login } from './connection.ts'
 import { type Message, type Outbox } from './outbox/outbox.ts'
+import { Pauses, type PausesOptions } from './pauses.ts'
 
 /** Most messages of fresh readings without PUBACK. Of the backlog there is one. */
 const window = 8
-/** A connection that lasted so long was a good one: the back-off starts anew. */
-const steadyMs = 60_000
-/** Pause after a CONNECT that was refused for who we are: a person has to act. Half of it to all of it. */
-const refusedPauseMs = 60_000
-/** A connection that the other side ends sooner may have been taken over: by a device with the same id, which will do it again. */
-const evictedMs = 10_000
-/** From so many of them in a row on the pauses are of another size. */
-const evictionsAllowed = 1
-/** They double from one to the next, up to so many times the longest pause between other connections. */
-const maxEvictedPauses = 32
 /** At close: longest wait for the PUBACKs of readings, then for that of `offline`. */
 const drainMs = 2_000
 const goodbyeMs = 500
 
-const defaultRetry: RetryDelay = { firstMs: 1_000, maxMs: 60_000 }
-
-export interface PublisherOptions {
+export interface PublisherOptions extends Pick<PausesOptions, 'retry' | 'random'> {
   readonly brokerUrl: string
   readonly deviceId: DeviceId
   readonly topics: Topics
@@ -38,10 +26,6 @@ export interface PublisherOptions {
   readonly birth: () => Birth
   readonly clock: Clock
   readonly log: Logger
-  /** Pauses between connections, with full jitter. */
-  readonly retry?: RetryDelay
-  /** What the jitter is drawn from, 0 to 1. */
-  readonly random?: () => number
 }
 
 export interface Inbound {
@@ -67,27 +51,13 @@ export interface Publisher {
   readonly done: Promise<void>
   /** Sends what is there and waits up to 2 s for its PUBACKs, says `offline`, disconnects. What is not acknowledged then stays in the outbox. */
   close (): Promise<void>
+  /** Ends at once and without a word, as a network that goes does; the broker publishes the will. What is not acknowledged stays in the outbox. */
+  abandon (): Promise<void>
 }
 
 /** Connects, and connects again, until it is closed. */
 export function openPublisher (options: PublisherOptions): Publisher {
   return new MqttPublisher(options)
-}
-
-/**
- * The pause before the next connection.
- * @param attempt counts the connections since the last steady one
- * @param evictions counts the last ones in a row that the other side ended soon after it had accepted them
- */
-export function pauseAfter ({ returnCode }: ConnectionEnd, attempt: number, evictions: number, retry: RetryDelay = defaultRetry, random: () => number = Math.random): number {
-  if (isRefusal(returnCode)) return refusedPauseMs * (1 + random()) / 2
-  if (evictions > evictionsAllowed) return retry.maxMs * Math.min(maxEvictedPauses, 2 ** evictions) * (1 + random()) / 2
-  return backoffMs(attempt, retry, random)
-}
-
-/** Return codes 1, 2, 4 and 5 refuse this client; 3, server unavailable, passes by itself. */
-function isRefusal (returnCode: number): boolean {
-  return returnCode !== 0 && returnCode !== 3
 }
 
 /**
@@ -98,6 +68,7 @@ function isRefusal (returnCode: number): boolean {
 class MqttPublisher implements Publisher {
   readonly done: Promise<void>
   readonly #options: PublisherOptions
+  readonly #pauses: Pauses
   readonly #stop = new AbortController()
   #connection: Connection | null = null
   #online = false
@@ -105,12 +76,11 @@ class MqttPublisher implements Publisher {
   /** Whose backlog is being sent. */
   #draining: Connection | null = null
   #connections = 0
-  #evictions = 0
-  #lastReason = ''
   #onProgress: () => void = () => {}
 
   constructor (options: PublisherOptions) {
     this.#options = options
+    this.#pauses = new Pauses(options)
     this.done = this.#run()
   }
 
@@ -135,9 +105,16 @@ class MqttPublisher implements Publisher {
     await this.done
   }
 
+  async abandon (): Promise<void> {
+    this.#closing = true
+    this.#stop.abort()
+    this.#connection?.cut()
+    await this.done
+  }
+
   async #run (): Promise<void> {
-    const { clock, outbox, retry, random } = this.#options
-    for (let attempt = 0; !this.#closing; attempt++) {
+    const { clock, outbox } = this.#options
+    while (!this.#closing) {
       const connection = this.#connection = this.#connect()
       const [end] = await Promise.all([connection.ended, this.#announce(connection)])
       this.#connection = null
@@ -145,11 +122,7 @@ class MqttPublisher implements Publisher {
       outbox.requeue()
       this.#onProgress()
       if (this.#closing) return
-      if (end.heldMs >= steadyMs) attempt = 0
-      this.#evictions = end.heldMs > 0 && end.heldMs < evictedMs ? this.#evictions + 1 : end.heldMs > 0 ? 0 : this.#evictions
-      const pauseMs = pauseAfter(end, attempt, this.#evictions, retry, random)
-      this.#report(end, pauseMs)
-      await clock.sleep(pauseMs, this.#stop.signal).catch(ignoreAbort(this.#stop.signal))
+      await clock.sleep(this.#pauses.after(end), this.#stop.signal).catch(ignoreAbort(this.#stop.signal))
     }
   }
 
@@ -164,7 +137,7 @@ class MqttPublisher implements Publisher {
     const { birth, deviceId, topics, brokerUrl, inbound, log } = this.#options
     if (!await connection.accepted) return
     this.#connections++
-    this.#lastReason = ''
+    this.#pauses.accepted()
     log.info({ broker: new URL(brokerUrl).host }, 'connected to the broker')
     const acknowledged = await Promise.all([
       connection.publish(topics.birth(deviceId), encodeBirth(birth()), { retain: true }),
@@ -247,18 +220,6 @@ class MqttPublisher implements Publisher {
       this.#onProgress = () => { if (holds()) resolve() }
       this.#onProgress()
     })
-  }
-
-  /** One line a change, not one an attempt. */
-  #report ({ reason, returnCode, heldMs }: ConnectionEnd, pauseMs: number): void {
-    const { log } = this.#options
-    const fields = { reason, returnCode, retryInMs: Math.round(pauseMs) }
-    if (this.#evictions > evictionsAllowed) return log.error(fields, 'the broker ends each connection of this device soon after it began: another client may use the same id')
-    if (reason === this.#lastReason) return log.debug(fields, 'still no connection to the broker')
-    this.#lastReason = reason
-    if (isRefusal(returnCode)) log.error(fields, 'the broker refuses this device')
-    else if (heldMs > 0) log.warn(fields, 'the connection to the broker is lost; readings are kept')
-    else log.warn(fields, 'no connection to the broker; readings are kept')
   }
 }
 

@@ -1,13 +1,13 @@
 import t, { type Test } from 'tap'
-import { startFleet, type Fleet, type FleetOptions } from '../../device/fleet.ts'
-import { realClock } from '../../lib/clock.ts'
-import { createLog } from '../../lib/log.ts'
-import { decodeBirth } from '../../schemas/birth.ts'
-import { decodeTelemetry } from '../../schemas/telemetry-decode.ts'
-import { type Reading } from '../../schemas/telemetry.ts'
-import { Topics } from '../../schemas/topics.ts'
-import { openDeviceBroker, type DeviceBroker, type Published } from '../helpers/device-broker.ts'
-import { createTestLog } from '../helpers/log.ts'
+import { startFleet, type Fleet, type FleetOptions } from '../../../device/fleet/fleet.ts'
+import { realClock } from '../../../lib/clock.ts'
+import { createLog } from '../../../lib/log.ts'
+import { decodeBirth } from '../../../schemas/birth.ts'
+import { decodeTelemetry } from '../../../schemas/telemetry-decode.ts'
+import { type Reading } from '../../../schemas/telemetry.ts'
+import { Topics } from '../../../schemas/topics.ts'
+import { openDeviceBroker, type DeviceBroker, type Published } from '../../helpers/device-broker.ts'
+import { createTestLog } from '../../helpers/log.ts'
 
 function openFleet (t: Test, { url }: Pick<DeviceBroker, 'url'>, over: Partial<FleetOptions> = {}): Fleet {
   const fleet = startFleet({
