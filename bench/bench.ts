@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type Bench, type Figures } from './figures.ts'
+import { access } from './benches/access.ts'
 import { attack } from './benches/attack.ts'
 import { ceiling } from './benches/ceiling.ts'
 import { decode } from './benches/decode.ts'
@@ -15,7 +16,7 @@ import { startup } from './benches/startup.ts'
 import { writer } from './benches/writer.ts'
 import { circumstances, resultFile } from './results.ts'
 
-const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, attack, device, startup, flat, soak]
+const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, access, attack, device, startup, flat, soak]
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {

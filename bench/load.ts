@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly messagesPerSecond?: number
   readonly seed: number
   readonly prefix?: string
+  /** With which each device logs in under its id; absent: without a login. */
+  readonly password?: string
   readonly topicRoot?: string
   readonly onAck?: (message: AckedMessage) => void
   readonly signal?: AbortSignal
@@ -67,6 +69,7 @@ function createLane (options: LoadOptions, index: number, count: number): RawPub
     host: options.host,
     port: options.port,
     clientId: ids[0]!,
+    password: options.password,
     inFlight: options.inFlight,
     more: from => from >= count ? null : messages.block(from, Math.min(options.messagesPerSecond === undefined ? blockMessages : 1, count - from), Date.now()),
     acked: message => onAck?.({ deviceId: ids[message % devices]!, boot, firstSeq: message * rowsPerMessage, rows: rowsPerMessage })

@@ -20,10 +20,18 @@ export function uint16 (value: number): Buffer {
   return Buffer.from([value >> 8, value & 0xff])
 }
 
+export interface ConnectOptions {
+  readonly clean?: boolean
+  readonly will?: { readonly topic: string, readonly payload: Buffer }
+  readonly user?: string
+  readonly password?: string
+}
+
 /** Without keep alive, so that nothing depends on a timer. */
-export function connectPacket (clientId: string, { clean = true, will }: { readonly clean?: boolean, readonly will?: { readonly topic: string, readonly payload: Buffer } } = {}): Buffer {
-  const flags = (clean ? 2 : 0) | (will === undefined ? 0 : 4 | 8 | 32)
-  return packet(0x10, text('MQTT'), Buffer.from([4, flags, 0, 0]), text(clientId), ...(will === undefined ? [] : [text(will.topic), text(will.payload)]))
+export function connectPacket (clientId: string, { clean = true, will, user, password }: ConnectOptions = {}): Buffer {
+  const flags = (clean ? 2 : 0) | (will === undefined ? 0 : 4 | 8 | 32) | (user === undefined ? 0 : 128) | (password === undefined ? 0 : 64)
+  const login = [user, password].filter(part => part !== undefined).map(text)
+  return packet(0x10, text('MQTT'), Buffer.from([4, flags, 0, 0]), text(clientId), ...(will === undefined ? [] : [text(will.topic), text(will.payload)]), ...login)
 }
 
 export function publishPacket (topic: string, payload: Buffer, { id = 0, qos = id > 0 ? 1 : 0, retain = false }: { readonly id?: number, readonly qos?: number, readonly retain?: boolean } = {}): Buffer {

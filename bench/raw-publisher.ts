@@ -7,6 +7,8 @@ export interface RawPublisherOptions {
   readonly host: string
   readonly port: number
   readonly clientId: string
+  /** Of the user with the name of the client id; absent: it logs in without a user name. */
+  readonly password?: string | undefined
   /** PUBLISHes that may wait for their PUBACK. */
   readonly inFlight: number
   /** The next packets, from message `from` on; null when there are no more. */
@@ -78,7 +80,8 @@ export class RawPublisher {
   async #connect (): Promise<void> {
     const socket = connect({ host: this.#options.host, port: this.#options.port, noDelay: true })
     await once(socket, 'connect')
-    socket.write(connectPacket(this.#options.clientId)) // keepalive 0: the load must not depend on a timer
+    const { clientId, password } = this.#options
+    socket.write(connectPacket(clientId, password === undefined ? {} : { user: clientId, password })) // keepalive 0: the load must not depend on a timer
     const closed = once(socket, 'close').then(() => { throw new Error('closed before CONNACK') })
     const [connack] = await Promise.race([once(socket, 'data'), closed]) as [Buffer]
     closed.catch(() => {}) // it rejects later too, when nobody waits any more

@@ -31,8 +31,23 @@ const dollarFilter = deny('of the filters that begin with $ only $SYS is served'
 
 /** Rights with what holds for everybody before them: topics with $ belong to the broker, which obeys some of them. */
 export function guarded (rights: Rights): Rights {
+  const writes = rememberingLast(topic => topic.startsWith('$') ? dollarTopic : rights.decide('write', topic))
+  const reads = rememberingLast(topic => rights.decide('read', topic))
   return {
-    decide: (action, topic) => action === 'write' && topic.startsWith('$') ? dollarTopic : rights.decide(action, topic),
+    decide: (action, topic) => action === 'write' ? writes(topic) : reads(topic),
     decideFilter: filter => filter.startsWith('$') && !filter.startsWith('$SYS/') ? dollarFilter : rights.decideFilter(filter)
+  }
+}
+
+/** The same answers; a device asks about one topic again and again, and an acl_file may be long. */
+function rememberingLast (decide: (topic: string) => Decision): (topic: string) => Decision {
+  let lastTopic: string | null = null
+  let last: Decision = dollarTopic
+  return topic => {
+    if (topic !== lastTopic) {
+      last = decide(topic)
+      lastTopic = topic
+    }
+    return last
   }
 }
