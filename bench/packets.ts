@@ -41,3 +41,7 @@ export function publishPacket (topic: string, payload: Buffer, { id = 0, qos = i
 export function subscribePacket (id: number, filters: readonly string[], qos: number): Buffer {
   return packet(0x82, uint16(id), ...filters.flatMap(filter => [text(filter), Buffer.from([qos])]))
 }
+
+export function unsubscribePacket (id: number, filters: readonly string[]): Buffer {
+  return packet(0xa2, uint16(id), ...filters.map(text))
+}

@@ -16,5 +16,5 @@ export async function underAttack<T> (name: string, port: number, during: () => 
 }
 
 if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) {
-  await attacks[process.argv[2]!]!(Number(process.argv[3]), new AbortController().signal)
+  await attacks[process.argv[2]!]!.run(Number(process.argv[3]), new AbortController().signal)
 }

@@ -1,68 +1,131 @@
-import { connect, type Socket } from 'node:net'
-import { connectPacket, packet, publishPacket, subscribePacket, text, uint16 } from '../packets.ts'
+import { type Socket } from 'node:net'
+import { seededRandom } from '../../lib/random.ts'
+import { writeTelemetry } from '../messages.ts'
+import { connectPacket, packet, publishPacket, subscribePacket, text, uint16, unsubscribePacket } from '../packets.ts'
+import { another, closed, coming, open, over, pour, pouring, sleep, type Attacker } from './sockets.ts'
 
-/** One attack: it goes on until the signal aborts. */
-export type Attack = (port: number, signal: AbortSignal) => Promise<void>
+/** One attack on a gateway of its own, with the default settings but for `settings`: limits that it would take too long to reach. */
+export interface Attack {
+  readonly run: Attacker
+  readonly settings?: Readonly<Record<string, string>>
+  /** How long it goes on before anything is measured, in ms, where it takes time to reach its limit. */
+  readonly settleMs?: number
+}
 
-const slashes = '/'.repeat(65_000)
+const slashes = '/'.repeat(60_000)
 const kilobyte = Buffer.alloc(1000, 120)
-let named = 0
+/** Longer than ISOBAR_CONNECT_TIMEOUT. */
+const deadlineMs = 5500
 
-function open (port: number): Socket {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  socket.on('error', () => {}) // to be closed is what it is here for
-  socket.resume()
-  return socket
+export const attacks: Readonly<Record<string, Attack>> = {
+  nothing: { run: async (_port, signal) => { while (!signal.aborted) await sleep(50) } },
+  'silent sockets': { run: silent, settleMs: deadlineMs },
+  'slow CONNECTs': { run: slowly, settleMs: deadlineMs },
+  'lengths of 256 MB': { run: hugeLengths },
+  'connects and leaves': { run: coming(n => connectPacket(`flood-${n}`), 32) },
+  'takeovers of one id': { run: takeovers },
+  'topics of 60 kB': { run: pouring(() => packet(0x30, text(slashes)), 'bomb', 4) },
+  'filters of 60 kB': { run: pouring(n => subscribePacket(idOf(n), [slashes], 1), 'bomb', 4) },
+  'filters without end': { run: pouring(n => subscribePacket(idOf(n), Array.from({ length: 50 }, (_, i) => `many/${n}/${i}`), 1)) },
+  'filters without end, with a session': { run: subscribeAndUnsubscribe },
+  'retained messages without end': { run: pouring(n => publishPacket(`kept/${n}`, kilobyte.subarray(0, 100), { id: idOf(n), retain: true })), settings: { ISOBAR_MAX_RETAINED: '1000' } },
+  'retained messages again and again': { run: rereadRetained },
+  'sessions without end': { run: coming(n => Buffer.concat([connectPacket(`session-${n}`, { clean: false }), subscribePacket(1, ['own/topic'], 1)]), 16), settings: { ISOBAR_MAX_SESSIONS: '200' } },
+  'queues of absent sessions': { run: absentSessions, settings: { ISOBAR_MAX_QUEUED: '100' } },
+  'wills without end': { run: coming(n => connectPacket(`will-${n}`, { will: { topic: `will/${n}`, payload: kilobyte } }), 16), settings: { ISOBAR_MAX_RETAINED: '200' } },
+  'a subscriber that does not read': { run: deafSubscriber(false) },
+  'a subscriber that does not acknowledge': { run: deafSubscriber(true) },
+  'messages as fast as can be': { run: pouring(() => Buffer.concat(Array.from({ length: 100 }, () => publishPacket('noise', kilobyte.subarray(0, 50))))) },
+  'telemetry as fast as can be': { run: pouring(telemetry()) },
+  'PINGREQs as fast as can be': { run: pouring(() => Buffer.alloc(65_536, Buffer.from([0xc0, 0]))) },
+  'acknowledgements of nothing': { run: pouring(() => Buffer.alloc(65_536, Buffer.from([0x40, 2, 0, 1]))) },
+  'QoS 2 without PUBREL': { run: pouring(n => publishPacket('noise', kilobyte.subarray(0, 10), { id: idOf(n), qos: 2 })) },
+  'payloads that are no telemetry': { run: pouring(n => publishPacket('iot/v1/garbage/tele', Buffer.from(`garbage ${n}`), { id: idOf(n) })) },
+  'a byte a segment': { run: pouring(byBytes(publishPacket('noise', uint16(0))), 'bytes', 8) }
 }
 
-async function sleep (ms: number): Promise<void> {
-  await new Promise(resolve => setTimeout(resolve, ms))
+/** Packet ids begin at 1. */
+function idOf (n: number): number {
+  return n % 65_535 + 1
 }
 
-/** Runs `one` again and again, so many at a time. */
-async function over (signal: AbortSignal, parallel: number, one: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: parallel }, async () => { while (!signal.aborted) await one() }))
-}
-
-/** Writes as fast as the gateway takes it, until the connection is closed or the attack ends. */
-async function pour (socket: Socket, signal: AbortSignal, more: () => Buffer): Promise<void> {
-  const end = closed(socket)
-  while (!signal.aborted && !socket.destroyed) {
-    if (socket.write(more())) await new Promise(resolve => setImmediate(resolve))
-    else await Promise.race([new Promise(resolve => socket.once('drain', resolve)), end])
+async function silent (port: number, signal: AbortSignal): Promise<void> {
+  const sockets: Socket[] = []
+  while (!signal.aborted) {
+    for (let n = 0; n < 20; n++) sockets.push(open(port))
+    await sleep(10)
   }
-  socket.destroy()
+  for (const socket of sockets) socket.destroy()
 }
 
-async function closed (socket: Socket): Promise<void> {
-  if (!socket.destroyed) await new Promise<void>(resolve => socket.once('close', () => resolve()))
-}
-
-/** The gateway has said something, or closed. */
-async function answered (socket: Socket): Promise<void> {
-  await Promise.race([new Promise(resolve => socket.once('data', resolve)), closed(socket)])
-}
-
-/** One client that pours, and comes again when it is closed. */
-function pouring (more: (n: number) => Buffer, clientId = 'attacker', parallel = 1): Attack {
-  return async (port, signal) => await over(signal, parallel, async () => {
+async function slowly (port: number, signal: AbortSignal): Promise<void> {
+  await over(signal, 500, async () => {
     const socket = open(port)
-    let n = 0
-    socket.write(connectPacket(`${clientId}-${named++}`))
-    await pour(socket, signal, () => more(n++))
-    await sleep(5)
+    for (const byte of connectPacket(`slow-${another()}`)) {
+      if (signal.aborted || socket.destroyed) break
+      socket.write(Buffer.from([byte]))
+      await sleep(700)
+    }
+    socket.destroy()
   })
 }
 
+/** Before the login and behind it, in turn. */
+async function hugeLengths (port: number, signal: AbortSignal): Promise<void> {
+  await over(signal, 16, async () => {
+    const socket = open(port)
+    const n = another()
+    socket.write(n % 2 === 0 ? Buffer.from('10ffffff7f', 'hex') : Buffer.concat([connectPacket(`huge-${n}`), Buffer.from('30ffffff7f', 'hex')]))
+    await pour(socket, signal, () => Buffer.alloc(65_536))
+  })
+}
+
+async function takeovers (port: number, signal: AbortSignal): Promise<void> {
+  await over(signal, 20, async () => {
+    const socket = open(port)
+    socket.write(connectPacket('one-id'))
+    await Promise.race([closed(socket), sleep(500)])
+    socket.destroy()
+  })
+}
+
+/** Filters that are granted, and given up again: each is written to the disk. */
+async function subscribeAndUnsubscribe (port: number, signal: AbortSignal): Promise<void> {
+  const filters = Array.from({ length: 50 }, (_, i) => `many/${i}`)
+  const socket = open(port)
+  let n = 0
+  socket.write(connectPacket(`kept-${another()}`, { clean: false }))
+  await pour(socket, signal, () => Buffer.concat([subscribePacket(idOf(n++), filters, 1), unsubscribePacket(idOf(n++), filters)]))
+}
+
+/** 10,000 retained messages, and somebody who subscribes to all of them again and again. */
+async function rereadRetained (port: number, signal: AbortSignal): Promise<void> {
+  const writer = open(port)
+  writer.write(Buffer.concat([connectPacket(`writer-${another()}`), ...Array.from({ length: 10_000 }, (_, n) => publishPacket(`kept/${n}`, kilobyte.subarray(0, 100), { retain: true }))]))
+  await sleep(1500)
+  await pouring(n => subscribePacket(idOf(n), ['#'], 0), 'reader')(port, signal)
+}
+
+/** 100 sessions whose clients have gone, and somebody who publishes to all of them. */
+async function absentSessions (port: number, signal: AbortSignal): Promise<void> {
+  for (let n = 0; n < 100; n++) {
+    const socket = open(port)
+    socket.write(Buffer.concat([connectPacket(`absent-${n}`, { clean: false }), subscribePacket(1, ['noise'], 1)]))
+    await new Promise(resolve => socket.once('data', resolve))
+    socket.destroy()
+  }
+  await pouring(n => publishPacket('noise', kilobyte, { id: idOf(n) }))(port, signal)
+}
+
 /** A subscriber of everything, and somebody who publishes to it. `reads`: it takes what comes, but acknowledges nothing. */
-function deafSubscriber (reads: boolean): Attack {
+function deafSubscriber (reads: boolean): Attacker {
   return async (port, signal) => {
     const noise = open(port)
-    noise.write(connectPacket(`noise-${named++}`))
-    const flood = pour(noise, signal, () => publishPacket('noise', Buffer.alloc(10_000), { id: named++ % 65_535 + 1 }))
+    noise.write(connectPacket(`noise-${another()}`))
+    const flood = pour(noise, signal, () => publishPacket('noise', Buffer.alloc(10_000), { id: idOf(another()) }))
     await over(signal, 1, async () => {
       const socket = open(port)
-      socket.write(Buffer.concat([connectPacket(`deaf-${named++}`), subscribePacket(1, ['#'], 1)]))
+      socket.write(Buffer.concat([connectPacket(`deaf-${another()}`), subscribePacket(1, ['#'], 1)]))
       if (!reads) socket.pause()
       await Promise.race([closed(socket), sleep(2000)])
       socket.destroy()
@@ -71,62 +134,13 @@ function deafSubscriber (reads: boolean): Attack {
   }
 }
 
-export const attacks: Readonly<Record<string, Attack>> = {
-  nothing: async (_port, signal) => { while (!signal.aborted) await sleep(50) },
-  'silent sockets': async (port, signal) => {
-    const sockets: Socket[] = []
-    while (!signal.aborted) {
-      for (let n = 0; n < 20; n++) sockets.push(open(port))
-      await sleep(10)
-    }
-    for (const socket of sockets) socket.destroy()
-  },
-  'slow CONNECTs': async (port, signal) => await over(signal, 500, async () => {
-    const socket = open(port)
-    for (const byte of connectPacket(`slow-${named++}`)) {
-      if (signal.aborted || socket.destroyed) break
-      socket.write(Buffer.from([byte]))
-      await sleep(700)
-    }
-    socket.destroy()
-  }),
-  'lengths of 256 MB': async (port, signal) => await over(signal, 16, async () => {
-    const socket = open(port)
-    socket.write(named++ % 2 === 0 ? Buffer.from('10ffffff7f', 'hex') : Buffer.concat([connectPacket(`huge-${named}`), Buffer.from('30ffffff7f', 'hex')]))
-    await pour(socket, signal, () => Buffer.alloc(65_536))
-  }),
-  'connects and leaves': async (port, signal) => await over(signal, 32, async () => {
-    const socket = open(port)
-    socket.write(connectPacket(`flood-${named++}`))
-    await answered(socket)
-    socket.destroy()
-  }),
-  'takeovers of one id': async (port, signal) => await over(signal, 20, async () => {
-    const socket = open(port)
-    socket.write(connectPacket('one-id'))
-    await Promise.race([closed(socket), sleep(500)])
-    socket.destroy()
-  }),
-  'topics of 65 kB': pouring(() => packet(0x30, text(slashes)), 'bomb', 4),
-  'filters without end': pouring(n => subscribePacket(n % 65_535 + 1, Array.from({ length: 50 }, (_, i) => `many/${n}/${i}`), 1)),
-  'retained messages without end': pouring(n => publishPacket(`kept/${n}`, kilobyte.subarray(0, 100), { id: n % 65_535 + 1, retain: true })),
-  'sessions without end': async (port, signal) => await over(signal, 16, async () => {
-    const socket = open(port)
-    socket.write(Buffer.concat([connectPacket(`session-${named++}`, { clean: false }), subscribePacket(1, ['own/topic'], 1)]))
-    await answered(socket)
-    socket.destroy()
-  }),
-  'wills without end': async (port, signal) => await over(signal, 16, async () => {
-    const socket = open(port)
-    const n = named++
-    socket.write(connectPacket(`will-${n}`, { will: { topic: `will/${n}`, payload: kilobyte } }))
-    await answered(socket)
-    socket.destroy()
-  }),
-  'a subscriber that does not read': deafSubscriber(false),
-  'a subscriber that does not acknowledge': deafSubscriber(true),
-  'messages as fast as can be': pouring(() => Buffer.concat(Array.from({ length: 100 }, () => publishPacket('noise', kilobyte.subarray(0, 50))))),
-  'QoS 2 without PUBREL': pouring(n => publishPacket('noise', kilobyte.subarray(0, 10), { id: n % 65_535 + 1, qos: 2 })),
-  'payloads that are no telemetry': pouring(n => publishPacket('iot/v1/garbage/tele', Buffer.from(`garbage ${n}`), { id: n % 65_535 + 1 })),
-  'a byte a segment': pouring(n => publishPacket('noise', uint16(n & 0xffff)).subarray(n % 8, n % 8 + 1), 'bytes', 8)
+/** Readings of one device, good ones. */
+function telemetry (): (n: number) => Buffer {
+  const random = seededRandom(3)
+  const payload = Buffer.alloc(80)
+  return n => publishPacket('iot/v1/flood/tele', payload.subarray(0, writeTelemetry(payload, 1, n, 1, Date.now(), random)), { id: idOf(n) })
+}
+
+function byBytes (packet: Buffer): (n: number) => Buffer {
+  return n => packet.subarray(n % packet.length, n % packet.length + 1)
 }
