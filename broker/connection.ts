@@ -16,6 +16,8 @@ import { type AtTurnEnd, type TurnEnd } from './turn-end.ts'
 
 /** So many bytes leave at once; fewer wait for the end of the turn. */
 const flushBytes = 65_536
+/** So many packets other than PUBLISHes of one connection are taken in a turn: those have room and rates of their own. */
+const othersATurn = 100
 /** After so many bytes a connection is read on in the next turn, when others have had theirs: libuv alone would read up to 2 MB of one socket in a turn. */
 const shareBytes = 65_536
 
@@ -82,7 +84,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
   readonly #gate: Gate
   readonly #out = new OutBuffer()
   readonly #rate: Rate
-  readonly #room: Room = { publishes: 0, bytes: 0, idle: true, filters: 0 }
+  readonly #room: Room = { publishes: 0, bytes: 0, idle: true, filters: 0, others: othersATurn }
   #halted = false
   /** The client has ended its side; the sweep that saw it first. */
   #ended = false
@@ -193,6 +195,7 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     if (this.destroyed) return
     this.#flush()
     this.#turnBytes = 0
+    this.#room.others = othersATurn
     if (this.#paused || this.#ended) this.#pump()
   }
 
@@ -295,10 +298,11 @@ export class Connection extends EventEmitter implements AtTurnEnd {
     const { publishes, bytes } = room
     const step = this.#gate.next(room)
     this.#rate.take(publishes - room.publishes, bytes - room.bytes, filters - room.filters)
-    const { stalled, waitsForFilters } = this.#gate
-    if (slowed && !this.#paused && stalled && !waitsForFilters) stats.ratePauses++
-    if (waitsForFilters && !this.#filtersWait) stats.filterPauses++
-    this.#filtersWait = waitsForFilters
+    const { waitsFor } = this.#gate
+    if (waitsFor === 'publishes' && slowed && !this.#paused) stats.ratePauses++
+    else if (waitsFor === 'filters' && !this.#filtersWait) stats.filterPauses++
+    else if (waitsFor === 'turn') this.#parts.turn.add(this)
+    this.#filtersWait = waitsFor === 'filters'
     return step
   }
 

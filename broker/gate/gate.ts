@@ -19,9 +19,10 @@ export interface PublishRoom {
   idle: boolean
 }
 
-/** What may go on to the broker. `filters`: how many of SUBSCRIBEs and UNSUBSCRIBEs; the last packet may have more. */
+/** What may go on to the broker. `filters`: how many of SUBSCRIBEs and UNSUBSCRIBEs; the last packet may have more. `others`: packets of other types in this turn of the event loop. */
 export interface Room extends PublishRoom {
   filters: number
+  others: number
 }
 
 /** What is to be done next: hand bytes (whole packets, side by side) to the broker, answer a PINGREQ, subscribe, unsubscribe, or refuse and close, with a CONNACK when `code` is not null. */
@@ -32,7 +33,7 @@ export type Step =
   | { readonly kind: 'unsubscribe', readonly unsubscribe: Unsubscribe }
   | { readonly kind: 'refuse', readonly rule: Rule, readonly code: number | null }
 
-type Verdict = 'pass' | 'ping' | 'wait' | 'waitForFilters' | 'subscribe' | 'unsubscribe' | Rule
+type Verdict = 'pass' | 'ping' | 'wait' | 'waitForFilters' | 'waitForTurn' | 'subscribe' | 'unsubscribe' | Rule
 
 const CONNECT = 1
 const CONNACK = 2
@@ -71,7 +72,7 @@ export class Gate {
   readonly #limits: GateLimits
   readonly #firstBytes: number
   #state: 'connect' | 'answering' | 'open' | 'closed' = 'connect'
-  #waitsFor: 'publishes' | 'filters' | null = null
+  #waitsFor: 'publishes' | 'filters' | 'turn' | null = null
   #loggedIn = false
   #subscribe: Subscribe | null = null
   #unsubscribe: Unsubscribe | null = null
@@ -87,8 +88,8 @@ export class Gate {
   /** Whether bytes lie here that wait for room or for an answer: give no more of them then. */
   get stalled (): boolean { return this.#waitsFor !== null || (this.#state === 'answering' && this.#framer.unread) }
 
-  /** Whether that is room for filters. */
-  get waitsForFilters (): boolean { return this.#waitsFor === 'filters' }
+  /** For which room. `turn`: for other packets, in the next turn. */
+  get waitsFor (): 'publishes' | 'filters' | 'turn' | null { return this.#waitsFor }
 
   /** The CONNECT was accepted, or the SUBSCRIBE or UNSUBSCRIBE answered. */
   answered (): void {
@@ -149,6 +150,7 @@ export class Gate {
     const type = header >> 4
     if (isReserved(type)) return 'packetType'
     if (type !== PUBLISH && (header & 0x0f) !== flagsOf(type)) return 'packetFlags'
+    if (room.others < 1) return 'waitForTurn'
     if (this.#state === 'connect') return type === CONNECT ? connectRule(bytes, body, end, this.#limits) ?? 'pass' : 'firstPacket'
     switch (type) {
       case CONNECT: return 'secondConnect'
@@ -180,13 +182,14 @@ export class Gate {
       room.publishes--
       room.bytes -= end - start
       room.idle = false
-    }
+    } else room.others--
     this.#framer.take()
   }
 
   /** It goes on, and what is behind it waits for its answer. */
   #answer ({ filters }: Subscribe | Unsubscribe, room: Room): void {
     room.filters -= filters.length
+    room.others--
     this.#framer.take()
     this.#state = 'answering'
   }
@@ -194,10 +197,17 @@ export class Gate {
   #step (verdict: Exclude<Verdict, 'pass'> | 'more', room: Room): Step | null {
     switch (verdict) {
       case 'more': return null
-      case 'wait': case 'waitForFilters':
-        this.#waitsFor = verdict === 'wait' ? 'publishes' : 'filters'
+      case 'wait':
+        this.#waitsFor = 'publishes'
+        return null
+      case 'waitForFilters':
+        this.#waitsFor = 'filters'
+        return null
+      case 'waitForTurn':
+        this.#waitsFor = 'turn'
         return null
       case 'ping':
+        room.others--
         this.#framer.take()
         return ping
       case 'subscribe':

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type InPublish } from '../packet.ts'
 import { Delivery, type Outlet } from './delivery.ts'
 import { type Session } from './session.ts'
@@ -17,6 +18,9 @@ interface Subscription {
   readonly topic: string
   readonly qos: number
 }
+
+/** So many retained messages go out in one turn of the event loop. */
+const retainedATurn = 100
 
 /** Stands for a session without subscriptions: Aedes tells a session from none by whether it has one [MQTT-3.2.2-2]. It is none to be granted. */
 export const noSubscription: Subscription = { topic: '-', qos: 0 }
@@ -251,6 +255,11 @@ export class Persistence {
   }
 }
 
-function * retainedPackets ({ retained }: Sessions, filters: readonly string[]): Iterable<object> {
-  for (const { topic, payload, qos } of retained.match(filters)) yield { cmd: 'publish', topic, payload, qos, retain: true }
+/** With turns of the event loop between them: a filter may match all that is retained, and nobody else shall wait for that. Lazily, so that each is the newest when it goes out. */
+async function * retainedPackets ({ retained }: Sessions, filters: readonly string[]): AsyncIterable<object> {
+  let sent = 0
+  for (const { topic, payload, qos } of retained.match(filters)) {
+    if (++sent % retainedATurn === 0) await nextTurn()
+    yield { cmd: 'publish', topic, payload, qos, retain: true }
+  }
 }

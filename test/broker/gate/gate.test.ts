@@ -9,7 +9,7 @@ const connect = packets.connect({ clientId: 'dev-1' })
 const publish = packets.publish({ topic: 'a', payload: 'x', qos: 1 })
 
 function plenty (): Room {
-  return { publishes: 100, bytes: 64_000, idle: true, filters: 100 }
+  return { publishes: 100, bytes: 64_000, idle: true, filters: 100, others: 100 }
 }
 
 /** Pushes bytes and takes all steps. */
@@ -83,25 +83,25 @@ t.test('a PINGREQ is answered, and what is around it passes', async t => {
 
 t.test('PUBLISHes pass as there is room, and what is behind one without room waits', async t => {
   const gate = openGate()
-  const room = { publishes: 2, bytes: 64_000, idle: false, filters: 100 }
+  const room = { publishes: 2, bytes: 64_000, idle: false, filters: 100, others: 100 }
   t.same(passed(steps(gate, Buffer.concat([publish, publish, publish, packets.pingreq()]), room)), Buffer.concat([publish, publish]))
   t.match(room, { publishes: 0, bytes: 64_000 - 2 * publish.length })
   t.equal(gate.stalled, true)
-  t.same(rest(gate, { publishes: 1, bytes: 64_000, idle: false, filters: 100 }).map(step => step.kind), ['pass', 'ping'])
+  t.same(rest(gate, { publishes: 1, bytes: 64_000, idle: false, filters: 100, others: 100 }).map(step => step.kind), ['pass', 'ping'])
 })
 
 t.test('room is counted in bytes too, and a PUBLISH longer than all room passes when nothing else is on its way', async t => {
   const gate = openGate()
   const long = packets.publish({ topic: 'a', payload: Buffer.alloc(2000) })
-  t.same(passed(steps(gate, Buffer.concat([long, long]), { publishes: 100, bytes: 1000, idle: true, filters: 100 })), long)
+  t.same(passed(steps(gate, Buffer.concat([long, long]), { publishes: 100, bytes: 1000, idle: true, filters: 100, others: 100 })), long)
   t.equal(gate.stalled, true)
-  t.same(rest(gate, { publishes: 100, bytes: 1000, idle: false, filters: 100 }), [])
-  t.same(passed(rest(gate, { publishes: 100, bytes: 1000, idle: true, filters: 100 })), long)
+  t.same(rest(gate, { publishes: 100, bytes: 1000, idle: false, filters: 100, others: 100 }), [])
+  t.same(passed(rest(gate, { publishes: 100, bytes: 1000, idle: true, filters: 100, others: 100 })), long)
 })
 
 t.test('only PUBLISHes need room', async t => {
   const bytes = Buffer.concat([packets.pubrel(1), packets.puback(1), packets.disconnect()])
-  t.same(passed(steps(openGate(), bytes, { publishes: 0, bytes: 0, idle: false, filters: 100 })), bytes)
+  t.same(passed(steps(openGate(), bytes, { publishes: 0, bytes: 0, idle: false, filters: 100, others: 100 })), bytes)
 })
 
 t.test('what comes behind a SUBSCRIBE or UNSUBSCRIBE waits until it is answered', async t => {
@@ -112,4 +112,24 @@ t.test('what comes behind a SUBSCRIBE or UNSUBSCRIBE waits until it is answered'
     gate.answered()
     t.same(rest(gate).map(step => step.kind), ['pass', 'ping'])
   }
+})
+
+t.test('SUBSCRIBEs and UNSUBSCRIBEs wait for room for filters; one that begins within it may have more', async t => {
+  const gate = openGate()
+  const room = { ...plenty(), filters: 1 }
+  t.same(steps(gate, Buffer.concat([packets.subscribe(1, ['a', 0], ['b', 0], ['c', 0]), packets.unsubscribe(2, 'a')]), room).map(({ kind }) => kind), ['subscribe'])
+  t.equal(room.filters, -2)
+  gate.answered()
+  t.same(rest(gate, room), [])
+  t.same([gate.stalled, gate.waitsFor], [true, 'filters'])
+  t.same(rest(gate).map(({ kind }) => kind), ['unsubscribe'])
+  t.equal(gate.waitsFor, null)
+})
+
+t.test('of packets other than PUBLISHes so many pass as there is room for in a turn; what is behind waits', async t => {
+  const gate = openGate()
+  const acks = Buffer.concat([1, 2, 3].map(id => packets.puback(id)))
+  t.same(passed(steps(gate, Buffer.concat([acks, publish]), { ...plenty(), others: 2 })), acks.subarray(0, 8))
+  t.same([gate.stalled, gate.waitsFor], [true, 'turn'])
+  t.same(passed(rest(gate)), Buffer.concat([acks.subarray(8), publish]))
 })

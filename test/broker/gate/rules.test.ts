@@ -14,7 +14,7 @@ const connect = packets.connect({ clientId: 'dev-1' })
 /** `bytes` at a gate that nobody has logged in at, or (`open`) behind a login. */
 function verdict (bytes: Buffer, open: boolean): Step | null {
   const gate = new Gate(defaultLimits)
-  const room = { publishes: 100, bytes: 64_000, idle: true, filters: 100 }
+  const room = { publishes: 100, bytes: 64_000, idle: true, filters: 100, others: 100 }
   if (open) {
     gate.push(connect)
     gate.next(room)
