@@ -6,6 +6,7 @@ import { openEmbeddedPostgres, type EmbeddedPostgres } from '../../gateway/embed
 import { realClock } from '../../lib/clock.ts'
 import { createLog } from '../../lib/log.ts'
 import { copyClusterTemplate } from './cluster-template.ts'
+import { ownPort } from './own-port.ts'
 
 /** A real PostgreSQL of one test file. */
 export interface TestDatabase {
@@ -18,12 +19,13 @@ export interface TestDatabase {
   start (): Promise<void>
 }
 
-/** Starts an empty PostgreSQL in a temporary folder on a free port; it goes with the test. Takes half a second: one a test file is enough. */
+/** Starts an empty PostgreSQL in a temporary folder on a port of its own; it goes with the test. Takes half a second: one a test file is enough. */
 export async function openTestDatabase (t: Pick<Test, 'teardown'>): Promise<TestDatabase> {
   const dir = await mkdtemp(join(tmpdir(), 'isobar-database-'))
   await copyClusterTemplate(dir)
   const open = async (port: number): Promise<EmbeddedPostgres> => await openEmbeddedPostgres({ dir, port, clock: realClock, log: createLog('silent') })
-  let server = await open(0)
+  const port = await ownPort()
+  let server = await open(port)
   t.teardown(async () => {
     await server.close()
     await rm(dir, { recursive: true, force: true })
@@ -32,6 +34,6 @@ export async function openTestDatabase (t: Pick<Test, 'teardown'>): Promise<Test
     url: server.url,
     get pid () { return server.pid },
     stop: async () => await server.close(),
-    start: async () => { server = await open(Number(new URL(server.url).port)) }
+    start: async () => { server = await open(port) }
   }
 }

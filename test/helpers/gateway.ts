@@ -10,6 +10,7 @@ import { environment, type Environment } from '../../lib/config.ts'
 import { createLog } from '../../lib/log.ts'
 import { packageRoot } from '../../lib/package.ts'
 import { copyClusterTemplate } from './cluster-template.ts'
+import { ownPort } from './own-port.ts'
 
 /** A gateway in a process of its own, as a user runs it. */
 export interface TestGateway {
@@ -33,7 +34,7 @@ export interface TestGateway {
 const startMs = 60_000
 
 /**
- * Starts the compiled gateway on free ports and a data folder with an empty database; both go with the test. Resolves when it has said what runs; the tables
+ * Starts the compiled gateway on ports of its own and a data folder with an empty database; both go with the test. Resolves when it has said what runs; the tables
  * are there a moment later (/readyz).
  * @param over settings, and arguments after `gateway`
  * @param root folder of the installation that is run
@@ -47,7 +48,7 @@ export async function startTestGateway (t: Pick<Test, 'teardown'>, over: Environ
     await endLeftBehind(clusterFolder(join(dataDir, 'postgres')), createLog('silent'))
     await rm(dir, { recursive: true, force: true })
   })
-  let settings: Environment = { ISOBAR_DATA: dataDir, ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATABASE_PORT: '0', ISOBAR_INBOX_RESERVE: '0', ISOBAR_LOG_LEVEL: 'warn', ...over }
+  let settings: Environment = { ISOBAR_DATA: dataDir, ISOBAR_MQTT: `mqtt://127.0.0.1:${await ownPort()}`, ISOBAR_HTTP: `http://127.0.0.1:${await ownPort()}`, ISOBAR_DATABASE_PORT: String(await ownPort()), ISOBAR_INBOX_RESERVE: '0', ISOBAR_LOG_LEVEL: 'warn', ...over }
   if (settings.CRATE_URL === undefined) await copyClusterTemplate(join(dataDir, 'postgres'))
   let urls = await run.start(settings)
   let databaseUrl = await databaseUrlIn(dataDir)

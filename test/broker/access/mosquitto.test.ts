@@ -1,17 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseAclFile } from '../../../broker/access/acl-file.ts'
 import { aclRights } from '../../../broker/access/acl-rights.ts'
 import { hashOf } from '../../../broker/access/password.ts'
 import { seededRandom } from '../../../lib/random.ts'
+import { noMosquitto, startMosquitto } from '../../helpers/mosquitto.ts'
 import { connectRaw, packets, type RawClient } from '../../helpers/raw-mqtt.ts'
-
-const mosquitto = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(path => existsSync(path))
 
 /** The user, or null, and the client id. */
 const clients = [['u1', 'c1'], ['u2', 'u2'], [null, 'c3'], ['u 4', 'c4']] as const
@@ -44,33 +39,10 @@ function drawAcl (draw: (below: number) => number): string {
 /** Runs a broker with these files, on a port of its own. */
 async function start (t: Test, acl: string, passwords: string): Promise<string> {
   const dir = t.testdir()
-  const port = await freePort()
   await writeFile(join(dir, 'acl'), acl)
   await writeFile(join(dir, 'passwords'), passwords)
-  await writeFile(join(dir, 'conf'), `listener ${port} 127.0.0.1\nallow_anonymous true\nacl_file ${join(dir, 'acl')}\npassword_file ${join(dir, 'passwords')}\nuser root\n`)
-  const child = spawn(mosquitto!, ['-c', join(dir, 'conf')], { stdio: 'ignore' })
-  const ended = once(child, 'exit')
-  t.teardown(async () => {
-    child.kill()
-    await ended
-  })
-  while (!await answers(port)) if (child.exitCode !== null) throw new Error(`mosquitto ended with ${child.exitCode}`)
+  const port = await startMosquitto(t, ['allow_anonymous true', `acl_file ${join(dir, 'acl')}`, `password_file ${join(dir, 'passwords')}`, 'user root'])
   return `mqtt://127.0.0.1:${port}`
-}
-
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
-async function answers (port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  return await new Promise(resolve => {
-    socket.once('connect', () => resolve(true)).once('error', () => setTimeout(() => resolve(false), 10))
-  }).finally(() => socket.destroy()) as boolean
 }
 
 /** `topic payload` of everything that came. */
@@ -78,7 +50,7 @@ function heard (client: RawClient): ReadonlySet<string> {
   return new Set(client.received.filter(({ type }) => type === 'publish').map(({ topic, payload }) => `${topic} ${payload}`))
 }
 
-t.test('mosquitto gives the same answers from the same files', { skip: mosquitto === undefined ? 'mosquitto is not installed' : false }, async t => {
+t.test('mosquitto gives the same answers from the same files', { skip: noMosquitto }, async t => {
   const passwords = (await Promise.all(['u1', 'u2', 'u 4', 'observer'].map(async user => `${user}:${await hashOf('pw', 101)}\n`))).join('')
   let cases = 0
   for (let seed = 1; seed <= 12; seed++) {
