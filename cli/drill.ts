@@ -46,8 +46,8 @@ interface Promised {
 }
 
 const seed = 1
-const beforeMs = 4_000
-/** Everything must have its end so long after the database is back. */
+const beforeMs = 3_000
+/** The first reading must be stored so long after the start, and everything have its end so long after the database is back. */
 const drainMs = 120_000
 
 /** `isobar drill`: a rehearsal of the day on which the database is away. */
@@ -82,6 +82,7 @@ async function drill ({ outage, fault, devices, rate, json = false }: DrillOptio
     await say(`Drill: ${devices} devices with ${rate} readings/s in all; the database will ${fault === 'stop' ? 'stop' : 'freeze'} for ${outage / 1000} s.`)
     const scene = await Scene.open(closers, { devices, rate, signal: signals.stop })
     const phases: Phase[] = []
+    await scene.untilStored(signals.stop)
     await clock.sleep(beforeMs, signals.stop)
     const note = async (phase: Phase['phase'], isAway: boolean): Promise<void> => {
       phases.push(await scene.look(phase, isAway))
@@ -144,6 +145,15 @@ class Scene {
     closers.defer(async () => await fleet.close())
     scene = new Scene(gateway, fleet, proxy, server, openServer)
     return scene
+  }
+
+  /** Waits for the first row: a small machine takes its time to make the tables, and without them there is nothing to take away. */
+  async untilStored (signal: AbortSignal): Promise<void> {
+    const startedMs = clock.monotonicMs()
+    while (this.#gateway.status().readings.stored === 0) {
+      if (clock.monotonicMs() - startedMs > drainMs) throw new IsobarError('ISO_CLI_DRILL', { detail: `nothing was stored within ${drainMs / 1000} s of the start` })
+      await clock.sleep(50, signal)
+    }
   }
 
   async takeAway (fault: DrillOptions['fault']): Promise<void> {

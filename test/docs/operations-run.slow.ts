@@ -7,7 +7,7 @@ import { openTestDatabase } from '../helpers/database.ts'
 // Back-up, restore and the move to another database, as docs/OPERATIONS.md prints them, in the order of the page. Two things are replaced: the
 // example's host, as a PostgreSQL stands for the CrateDB; and `npx isobar`, which commands-run.slow.ts gives often enough, by the quicker `isobar`.
 
-t.setTimeout(600_000)
+t.setTimeout(3_600_000)
 
 const freePorts = { ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATABASE_PORT: '0', ISOBAR_INBOX_RESERVE: '0', ISOBAR_DEVICE_INTERVAL: '100ms' }
 const noPsql = majorOf('psql') === null && 'psql is not installed'
