@@ -114,7 +114,9 @@ export class Site {
   async fillDisk (): Promise<() => Promise<void>> {
     const file = join(this.disk!, 'filler')
     const { bavail, bsize } = await statfs(this.disk!)
-    await writeFile(file, Buffer.alloc(Math.max(0, bavail * bsize - fullBytes)))
+    await writeFile(file, Buffer.alloc(Math.max(0, bavail * bsize - fullBytes))).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOSPC') throw error // a gateway took the room first: it is full all the same
+    })
     return async () => await unlink(file)
   }
 
