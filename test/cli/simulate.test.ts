@@ -56,7 +56,8 @@ t.test('a fleet in two processes that suffers every fault: every acknowledged re
   t.equal(await count('count(distinct (device_id, boot, seq))'), rows, 'each once')
   t.equal(await count('count(distinct device_id)'), 20)
   if (rows === made) {
-    t.equal(await count('count(distinct boot)'), 20 + restarts!)
+    const boots = await count('count(distinct boot)')
+    t.ok(boots > 20 && boots <= 20 + restarts!, `${boots} boots after ${restarts} restarts: a slow machine misses the only readings of some`)
     t.equal(await count('count(*) filter (where pressure_hpa is null)'), withoutValues)
   }
   t.ok(await count('count(*) filter (where quality = 4)') > 0, 'values that cannot be are flagged')
