@@ -2,6 +2,7 @@ import { type Socket } from 'node:net'
 import { seededRandom } from '../../lib/random.ts'
 import { writeTelemetry } from '../messages.ts'
 import { connectPacket, packet, publishPacket, subscribePacket, text, uint16, unsubscribePacket } from '../packets.ts'
+import { loginAttacks } from './login-attacks.ts'
 import { another, closed, coming, open, over, pour, pouring, sleep, type Attacker } from './sockets.ts'
 
 /** One attack on a gateway of its own, with the default settings but for `settings`: limits that it would take too long to reach. */
@@ -41,7 +42,8 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'acknowledgements of nothing': { run: pouring(() => Buffer.alloc(65_536, Buffer.from([0x40, 2, 0, 1]))) },
   'QoS 2 without PUBREL': { run: pouring(n => publishPacket('noise', kilobyte.subarray(0, 10), { id: idOf(n), qos: 2 })) },
   'payloads that are no telemetry': { run: pouring(n => publishPacket('iot/v1/garbage/tele', Buffer.from(`garbage ${n}`), { id: idOf(n) })) },
-  'a byte a segment': { run: pouring(byBytes(publishPacket('noise', uint16(0))), 'bytes', 8) }
+  'a byte a segment': { run: pouring(byBytes(publishPacket('noise', uint16(0))), 'bytes', 8) },
+  ...Object.fromEntries(Object.entries(loginAttacks).map(([name, run]) => [name, { run }]))
 }
 
 /** Packet ids begin at 1. */

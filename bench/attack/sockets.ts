@@ -1,8 +1,14 @@
 import { connect, type Socket } from 'node:net'
 import { connectPacket } from '../packets.ts'
 
+/** Where the gateway can be reached but by MQTT over TCP. */
+export interface OtherPorts {
+  readonly http: number
+  readonly tls: number
+}
+
 /** What attackers do, until the signal aborts. */
-export type Attacker = (port: number, signal: AbortSignal) => Promise<void>
+export type Attacker = (port: number, signal: AbortSignal, others: OtherPorts) => Promise<void>
 
 let named = 0
 
@@ -47,7 +53,7 @@ export async function pour (socket: Socket, signal: AbortSignal, more: () => Buf
 }
 
 /** Clients that pour, and come again when they are closed. */
-export function pouring (more: (n: number) => Buffer, clientId = 'attacker', parallel = 1): Attacker {
+export function pouring (more: (n: number) => Buffer, clientId = 'attacker', parallel = 1): (port: number, signal: AbortSignal) => Promise<void> {
   return async (port, signal) => await over(signal, parallel, async () => {
     const socket = open(port)
     let n = 0

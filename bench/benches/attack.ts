@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { attacks, type Attack } from '../attack/attacks.ts'
 import { underAttack } from '../attack/attack-process.ts'
 import { HonestDevice } from '../attack/honest-device.ts'
+import { writeSecurity } from '../attack/security.ts'
 import { inTemporaryFolder, type Bench, type Figures } from '../figures.ts'
 import { freePort } from '../free-port.ts'
 import { startGateway, type GatewayProcess } from '../gateway-process.ts'
@@ -24,14 +25,21 @@ export const attack: Bench = {
 }
 
 async function one (dir: string, name: string, { settings, settleMs = briefMs }: Attack): Promise<Figures> {
-  const gateway = await startGateway(dir, { CRATE_URL: `postgresql://nobody@127.0.0.1:${await freePort()}/none`, ...settings })
-  const honest = await Promise.all(Array.from({ length: devices }, async (_, n) => await HonestDevice.open(`honest-${n}`, gateway.mqttPort)))
+  const [port, tls, nowhere] = await Promise.all([freePort(), freePort(), freePort()])
+  const gateway = await startGateway(dir, {
+    CRATE_URL: `postgresql://nobody@127.0.0.1:${nowhere}/none`,
+    ISOBAR_MQTT: `mqtt://127.0.0.1:${port},mqtts://127.0.0.1:${tls}`,
+    ...await writeSecurity(dir),
+    ...settings
+  })
+  const others = { http: Number(new URL(gateway.httpUrl).port), tls }
+  const honest = await Promise.all(Array.from({ length: devices }, async (_, n) => await HonestDevice.open(`honest-${n}`, port)))
   let due = 0
   const publishing = setInterval(() => { honest[due++ % devices]!.publish() }, intervalMs / devices)
   try {
     await sleep(briefMs)
     const before = await gateway.rssAnonBytes()
-    const latenciesMs = await underAttack(name, gateway.mqttPort, async () => {
+    const latenciesMs = await underAttack(name, port, others, async () => {
       await sleep(settleMs)
       for (const device of honest) device.takeLatencies()
       await sleep(measureMs)
