@@ -78,7 +78,7 @@ export class Site {
       const broker = await openBroker(closers, { root, dir, databaseUrl: database.url })
       const bridgeDir = join(dir, 'bridge')
       await mkdir(bridgeDir)
-      const bridge = new BridgeUnderTest({ root, dataDir: bridgeDir, logFile: join(dir, 'bridge.log'), broker, env: { CRATE_URL: proxy.url } })
+      const bridge = new BridgeUnderTest({ root, dataDir: bridgeDir, logFile: join(dir, 'bridge.log'), broker, env: { CRATE_URL: proxy.url, ISOBAR_STATEMENT_TIMEOUT: '5s' } }) // the books of a run that was killed are final after so long
       closers.defer(async () => {
         bridge.signal('SIGCONT')
         await bridge.end('SIGKILL')
