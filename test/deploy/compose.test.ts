@@ -18,6 +18,7 @@ interface Service {
   readonly networks: readonly string[]
   readonly depends_on?: readonly string[]
   readonly build?: string
+  readonly secrets?: readonly string[]
   readonly healthcheck?: { readonly disable?: boolean }
 }
 
@@ -25,6 +26,7 @@ interface Compose {
   readonly services: Readonly<Record<string, Service>>
   readonly networks?: object
   readonly volumes?: object
+  readonly secrets?: Readonly<Record<string, { readonly file?: string }>>
 }
 
 const text = read('compose.yaml')
@@ -32,6 +34,8 @@ const compose = parse(text) as Compose
 const simulation = parse(read('compose.sim.yaml')) as Compose
 const services: Readonly<Record<string, Service>> = { ...compose.services, ...simulation.services }
 const ours = Object.entries(services).filter(([, { image }]) => image.startsWith('isobar:'))
+const declared = { ...compose.secrets, ...simulation.secrets }
+const environmentOfDevice = services.device!.environment
 const image = readDockerfile().at(-1)!
 const imageEnvironment = environmentOf(image)
 
@@ -107,7 +111,16 @@ t.test('the health check of the image is for gateways, so a device has none', as
 t.test('ISOBAR_HTTP_TOKEN comes from outside, and has no default for any reader of compose files', async t => {
   const { ISOBAR_HTTP_TOKEN: token } = services.gateway!.environment
   t.match(token, /^\$\{ISOBAR_HTTP_TOKEN:\?[^-+]+\}$/, 'docker stack takes what follows a hyphen for the default')
-  t.match(text, /trusted[^]*ISOBAR_ANONYMOUS: "1"/, 'what ISOBAR_ANONYMOUS means stands beside it')
+})
+
+t.test('nobody comes in without a login, and passwords are secrets that are files', async t => {
+  for (const [name, { secrets = [], environment }] of ours) {
+    t.equal(environment.ISOBAR_ANONYMOUS, undefined, name)
+    t.same(secrets.filter(secret => !/^\.\/secrets\//.test(declared[secret]?.file ?? '')), [], name)
+    const named = Object.entries(environment).filter(([name]) => name.endsWith('_FILE')).map(([, path]) => path)
+    t.same(named, secrets.map(secret => `/run/secrets/${secret}`), name)
+  }
+  t.same(Object.keys(declared), ['passwords', environmentOfDevice.ISOBAR_DEVICE_ID], 'the device has a secret with its id')
 })
 
 t.test('docker takes the files, alone and together', { skip: noDocker }, async t => {
