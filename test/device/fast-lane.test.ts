@@ -31,6 +31,7 @@ t.test('a fast lane of 2,000 readings a second in batches of 100 arrives whole, 
     publisher.wake()
     await realClock.sleep(5)
   }
+  while (outbox.size > 0) await realClock.sleep(5)
   await publisher.close()
   t.match(outbox, { size: 0, dropped: 0 })
   const readings = journal.appended.filter(({ kind }) => kind === 'tele').flatMap(({ payload }) => {

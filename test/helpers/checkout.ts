@@ -64,7 +64,7 @@ export async function openCheckout (t: Pick<Test, 'teardown'>): Promise<Checkout
     })
     return {
       ended,
-      until: async (pattern, withinMs = 60_000) => {
+      until: async (pattern, withinMs = 300_000) => {
         const over = Promise.race([ended, delay(withinMs)]).then(() => 'over')
         while (!pattern.test(output)) if (await Promise.race([once(heard, 'text'), over]) === 'over') break
         return pattern.exec(output)

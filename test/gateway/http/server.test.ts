@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { noHttpRefused, openHttpServer, type HttpSettings, type Routes } from '../../../gateway/http/server.ts'
 import { httpDefaults } from '../../helpers/http.ts'
 import { IsobarError } from '../../../lib/errors.ts'
@@ -115,18 +115,23 @@ t.test('closing does not wait for a client that keeps its connection', async t =
 
 t.test('a request that comes too slowly, a body that is too long and a connection too many are refused and counted', async t => {
   const refused = noHttpRefused()
-  const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined, timeoutMs: 200, maxBodyBytes: 1000, maxConnections: 2 }, [server => { server.post('/take', async () => 'taken') }], log, refused)
-  t.teardown(async () => await server.close())
-  const { port } = new URL(server.url)
-  const slow = connect(Number(port), '127.0.0.1')
+  const open = async (over: object): Promise<string> => { // one for each: a request that a slow machine delays, or a connection that is not quite closed, counts elsewhere
+    const server = await openHttpServer({ ...httpDefaults, url: 'http://127.0.0.1:0', token: undefined, ...over }, [server => { server.post('/take', async () => 'taken') }], log, refused)
+    t.teardown(async () => await server.close())
+    return server.url
+  }
+  const connectTo = (url: string): Socket => connect(Number(new URL(url).port), '127.0.0.1')
+  const slow = connectTo(await open({ timeoutMs: 200 }))
   slow.write('GET / HTTP/1.1\r\nHost: 127')
   let answer = ''
   slow.on('data', (chunk: Buffer) => { answer += chunk })
   await once(slow, 'close')
   t.match(answer, /^HTTP\/1.1 408 /)
-  const post = async (length: number): Promise<number> => (await fetch(`${server.url}/take`, { method: 'POST', headers: { 'content-type': 'application/json', connection: 'close' }, body: JSON.stringify('x'.repeat(length)) })).status
+  const taking = await open({ maxBodyBytes: 1000 })
+  const post = async (length: number): Promise<number> => (await fetch(`${taking}/take`, { method: 'POST', headers: { 'content-type': 'application/json', connection: 'close' }, body: JSON.stringify('x'.repeat(length)) })).status
   t.same([await post(900), await post(1100)], [200, 413])
-  const sockets = Array.from({ length: 3 }, () => connect(Number(port), '127.0.0.1'))
+  const crowded = await open({ maxConnections: 2 })
+  const sockets = Array.from({ length: 3 }, () => connectTo(crowded))
   t.teardown(() => { for (const socket of sockets) socket.destroy() })
   await Promise.race(sockets.map(async socket => await once(socket.resume(), 'close')))
   t.same(refused, { connections: 1, bodies: 1, timeouts: 1 })
