@@ -8,7 +8,8 @@ import { DiskFault } from './fault.ts'
 import { fullOf, roomBytes, type FullLimits, type InboxFull } from './full.ts'
 import { type Store } from './store.ts'
 
-const maxGroupBytes = 1_048_576
+/** A reader takes whole groups, and makes rows of all that is in one. */
+const maxGroupBytes = 262_144
 const minGroupBytes = 65_536
 const marginBytes = 262_144
 const stalledMs = 10_000

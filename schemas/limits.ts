@@ -89,7 +89,7 @@ export const settingLimits = {
 
 /** Every constant `max…` of gateway, bridge and device that bounds something which grows with load; a test finds those that are missing. */
 export const fixedLimits: readonly FixedLimit[] = [
-  { file: 'inbox/room.ts', constant: 'maxGroupBytes', value: '1_048_576', bounds: 'bytes of deliveries in one transaction', policy: 'the next transaction takes the rest', seen: '`isobar_inbox_commits_total`', why: 'a longer one would only make the first of it wait longer' },
+  { file: 'inbox/room.ts', constant: 'maxGroupBytes', value: '262_144', bounds: 'bytes of deliveries in one transaction', policy: 'the next transaction takes the rest', seen: '`isobar_inbox_commits_total`', why: 'a reader makes rows of all that is in one; a longer one would only make the first of it wait longer' },
   { file: 'inbox/age.ts', constant: 'maxSteps', value: '64', bounds: 'steps of the clock that ages are corrected by', policy: 'the oldest two are merged', seen: '—', why: 'each is forgotten when what was received before it is settled' },
   { file: 'inbox/audit.ts', constant: 'maxRanges', value: '50_000', bounds: 'ranges of unsettled numbers that `books --verify` compares', policy: 'it counts what it can and says `cannot tell`', seen: 'the answer itself', why: 'bounds one answer' },
   { file: 'inbox/sparse.ts', constant: 'maxGroups', value: '256', bounds: 'partly settled groups that are looked at together, to rewrite those that are sparse', policy: 'the next look has the rest', seen: '`isobar_inbox_rewritten_groups_total`', why: 'bounds the time of a look, once a second' },
