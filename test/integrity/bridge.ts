@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../../bench/free-port.ts'
 import { type Environment } from '../../lib/config.ts'
 import { type Closers } from '../../lib/lifecycle.ts'
+import { ownPort } from '../helpers/own-port.ts'
 import { GatewayUnderTest } from './gateway.ts'
 import { ProcessUnderTest, type ProcessOptions } from './process.ts'
 
@@ -48,7 +48,7 @@ const mosquittoLines = ['allow_anonymous true', 'max_inflight_messages 0', 'max_
 
 /** Debian's mosquitto when it is installed, else the broker of a gateway that writes to a schema of its own. */
 export async function openBroker (closers: Closers, { root, dir, databaseUrl }: { readonly root: string, readonly dir: string, readonly databaseUrl: string }): Promise<Broker> {
-  const port = await freePort()
+  const port = await ownPort()
   const dataDir = join(dir, 'broker')
   await mkdir(dataDir)
   if (existsSync(mosquitto)) {
@@ -58,7 +58,7 @@ export async function openBroker (closers: Closers, { root, dir, databaseUrl }: 
     return { port, protocol: '5', name: 'mosquitto' }
   }
   const env = { CRATE_URL: databaseUrl, ISOBAR_SCHEMA: 'broker', ISOBAR_GATEWAY: 'broker', ISOBAR_MAX_QUEUED: '1000000', ISOBAR_MAX_QUEUED_TOTAL_BYTES: '1GB' }
-  const gateway = new GatewayUnderTest({ root, dataDir, mqttPort: port, httpPort: await freePort(), logFile: join(dir, 'broker.log'), env })
+  const gateway = new GatewayUnderTest({ root, dataDir, mqttPort: port, httpPort: await ownPort(), logFile: join(dir, 'broker.log'), env })
   closers.defer(async () => { await gateway.end('SIGTERM') })
   await gateway.start()
   return { port, protocol: '3.1.1', name: 'the broker of a gateway' }

@@ -4,16 +4,19 @@ import { mkdir, mkdtemp, rm, statfs, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../../bench/free-port.ts'
 import { openEmbeddedPostgres, type EmbeddedPostgres } from '../../gateway/embedded-postgres.ts'
 import { realClock } from '../../lib/clock.ts'
 import { FaultyDatabase } from '../../lib/faulty-database/faulty-database.ts'
 import { Closers } from '../../lib/lifecycle.ts'
 import { createLog } from '../../lib/log.ts'
+import { ownPort } from '../helpers/own-port.ts'
 import { BridgeUnderTest, openBroker, type Broker } from './bridge.ts'
 import { GatewayUnderTest } from './gateway.ts'
 import { type FromLoad, type ToLoad } from './load.ts'
 import { type Target } from './publisher.ts'
+
+/** A watcher that gets no core for a while is not cut off for what waits for it: then it could not see what it missed. */
+const patient = { ISOBAR_MAX_QUEUED: '1000000', ISOBAR_MAX_QUEUED_BYTES: '128MB' }
 
 /** Bytes of the small disk, and of that what is left when it is full. */
 const diskBytes = 128e6
@@ -64,8 +67,8 @@ export class Site {
       for (const [place, above] of [disk ?? dir, dir].entries()) {
         const dataDir = join(above, `gateway-${place}`)
         await mkdir(dataDir)
-        const mqttPort = await freePort()
-        const gateway = new GatewayUnderTest({ root, dataDir, mqttPort, httpPort: await freePort(), logFile: join(dir, `gateway-${place}.log`), env: { CRATE_URL: proxy.url, ISOBAR_GATEWAY: `gateway-${place}` } })
+        const mqttPort = await ownPort()
+        const gateway = new GatewayUnderTest({ root, dataDir, mqttPort, httpPort: await ownPort(), logFile: join(dir, `gateway-${place}.log`), env: { CRATE_URL: proxy.url, ISOBAR_GATEWAY: `gateway-${place}`, ...patient } })
         closers.defer(async () => {
           proxy.heal()
           gateway.signal('SIGCONT')
