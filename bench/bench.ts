@@ -7,16 +7,18 @@ import { ceiling } from './benches/ceiling.ts'
 import { decode } from './benches/decode.ts'
 import { device } from './benches/device.ts'
 import { endToEnd } from './benches/end-to-end.ts'
+import { fastLane } from './benches/fast-lane.ts'
 import { flat } from './benches/flat.ts'
 import { latency } from './benches/latency.ts'
 import { outage } from './benches/outage.ts'
 import { puback } from './benches/puback.ts'
+import { reconnect } from './benches/reconnect.ts'
 import { soak } from './benches/soak.ts'
 import { startup } from './benches/startup.ts'
 import { writer } from './benches/writer.ts'
 import { circumstances, resultFile } from './results.ts'
 
-const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, access, attack, device, startup, flat, soak]
+const benches: readonly Bench[] = [decode, puback, ceiling, endToEnd, latency, outage, writer, access, attack, device, fastLane, reconnect, startup, flat, soak]
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: {

@@ -237,8 +237,10 @@ function createHooks ({ admission, borders, interest, mirror, stored, stats, lim
     login: async (connection, connect) => await borders.login(connection, connect),
     takeOver: connection => {
       const may = takeovers.take(connection.clientId!)
-      if (may) stats.takeovers++
-      else connection.close('takeover')
+      if (may) {
+        stats.takeovers++
+        log.info({ clientId: connection.clientId }, 'a client takes over the id of one that is connected')
+      } else connection.close('takeover')
       return may
     },
     accepted: connection => connection.answered(),

@@ -141,7 +141,6 @@ class Scene {
     const settings = loadSettings({ ISOBAR_MQTT: 'mqtt://127.0.0.1:0', ISOBAR_HTTP: 'http://127.0.0.1:0', ISOBAR_DATA: join(dir, 'data'), CRATE_URL: proxy.url, ISOBAR_INBOX_RESERVE: '0', ISOBAR_GATEWAY: 'drill', ISOBAR_LOG_LEVEL: 'silent' })
     const gateway = await openGateway(settings, { clock, log, signal })
     closers.defer(async () => await gateway.close(3_000))
-    while (gateway.status().database.state !== 'open') await clock.sleep(50, signal) // the tables are made meanwhile
     const fleet = startFleet({ brokerUrl: gateway.urls.mqtt[0]!, topics: new Topics(settings.topics.root), devices, prefix: 'drill', intervalMs: Math.max(10, Math.round(1000 * devices / rate)), batch: 1, seed, maxQueued: 500_000, clock, log })
     closers.defer(async () => await fleet.close())
     scene = new Scene(gateway, fleet, proxy, server, openServer)

@@ -6,8 +6,11 @@ import { type ConnectionEnd } from './connection.ts'
 const steadyMs = 60_000
 /** Pause after a CONNECT that was refused for who we are: a person has to act. Half of it to all of it. */
 const refusedPauseMs = 60_000
-/** A connection that the other side ends sooner may have been taken over: by a device with the same id, which will do it again. */
-const evictedMs = 10_000
+/**
+ * A connection that the other side ends sooner may have been taken over: by a device with the same id, which will do it again. A gateway lets that happen
+ * every 10 s at most (ISOBAR_TAKEOVER_INTERVAL), and the other device has pauses of its own.
+ */
+const evictedMs = 30_000
 /** From so many of them in a row on the pauses are of another size. */
 const evictionsAllowed = 1
 /** They double from one to the next, up to so many times the longest pause between other connections. */

@@ -60,6 +60,7 @@ export class LmdbDisk implements Disk {
   #committing: Promise<void> | null = null
   #timer: NodeJS.Timeout | undefined
   #hurried = false
+  #closed = false
   /** Commits that were refused since the last one that was taken. */
   #refusals = 0
   #stats = { commits: 0, commitFailures: 0 }
@@ -100,6 +101,8 @@ export class LmdbDisk implements Disk {
     await this.#committing
     this.#start()
     await this.#committing
+    this.#closed = true // what changes from here on, as clients go, has no place any more
+    clearTimeout(this.#timer)
     if (this.#refusals === 0) await this.#root.close()
   }
 
@@ -119,7 +122,7 @@ export class LmdbDisk implements Disk {
   }
 
   #schedule (hurry: boolean): void {
-    if (this.#committing !== null || this.#hurried) return
+    if (this.#closed || this.#committing !== null || this.#hurried) return
     if (hurry) {
       this.#hurried = true
       setImmediate(() => this.#start())
@@ -132,7 +135,7 @@ export class LmdbDisk implements Disk {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#hurried = false
-    if (this.#committing !== null || (this.#changed === 0 && this.#waiting.length === 0)) return
+    if (this.#closed || this.#committing !== null || (this.#changed === 0 && this.#waiting.length === 0)) return
     this.#committing = this.#commit().finally(() => {
       this.#committing = null
       if (this.#changed > 0 || this.#waiting.length > 0) this.#schedule(this.#waiting.length > 0)
