@@ -19,13 +19,15 @@ export interface Evidence {
   readonly letters: readonly DeadRow[]
 }
 
-export async function readLog (file: string): Promise<OracleLog> {
+/** @param prefix of the devices that are asked for */
+export async function readLog (file: string, prefix: string): Promise<OracleLog> {
   const [acked, bad, ackedBad] = [new Set<string>(), new Set<string>(), new Set<string>()]
   for (const line of (await readFile(file, 'utf8')).split('\n')) {
     const [kind, , device, boot, firstSeq, rows] = line.split(' ')
-    if (kind === 'good') for (let n = 0; n < Number(rows); n++) acked.add(`${device}/${boot}/${Number(firstSeq) + n}`)
+    if (kind === 'sent') bad.add(`${device} ${boot}`)
+    else if (device?.startsWith(prefix) !== true) continue
+    else if (kind === 'good') for (let n = 0; n < Number(rows); n++) acked.add(`${device}/${boot}/${Number(firstSeq) + n}`)
     else if (kind === 'bad') ackedBad.add(`${device} ${boot}`)
-    else if (kind === 'sent') bad.add(`${device} ${boot}`)
   }
   return { acked, bad, ackedBad }
 }

@@ -43,12 +43,13 @@ async function lookAt (gateway: GatewayUnderTest): Promise<GatewayStatus | { rea
  */
 export async function endBridge ({ bridge, database }: Site, { prefix, log }: { readonly prefix: string, readonly log: string }): Promise<readonly string[]> {
   const endMs = performance.now() + settleMs
-  const acked = await readLog(log)
+  const devices = `${prefix}-1-` // those of the broker
+  const acked = await readLog(log, devices)
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   try {
     for (;;) {
-      const { readings, garbage } = missing(acked, await gather(client, `${prefix}-%`))
+      const { readings, garbage } = missing(acked, await gather(client, `${devices}%`))
       if (readings.length + garbage.length === 0) break
       if (performance.now() > endMs) return [`the bridge: ${readings.length} readings and ${garbage.length} messages have no end ${settleMs / 1000} s after the last fault`]
       await delay(gatherEveryMs)

@@ -28,7 +28,7 @@ const examples = 3
 
 /** Compares what the oracle wrote down with what the database has, row by row, and the books with both. Shares no code with the gateway. */
 export async function judge (site: Site, facts: RoundFacts): Promise<Verdict> {
-  const log = await readLog(facts.log)
+  const log = await readLog(facts.log, facts.prefix)
   const client = new pg.Client({ connectionString: site.database.url })
   await client.connect()
   try {

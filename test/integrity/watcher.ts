@@ -6,8 +6,8 @@ import { type Message, type Target } from './publisher.ts'
 interface Period {
   readonly sinceMs: number
   readonly seen: Set<string>
-  /** What was published and acknowledged meanwhile, in order, by topic. */
-  readonly expected: Map<string, string[]>
+  /** What was published and acknowledged meanwhile, in order, by topic: once, since a repeat cannot be told from the first. */
+  readonly expected: Map<string, Set<string>>
 }
 
 /**
@@ -34,8 +34,8 @@ export class Watcher {
     if (this.#period === null || sentMs < this.#period.sinceMs) return
     const expected = this.#period.expected.get(topic)
     const key = keyOf(topic, payload)
-    if (expected === undefined) this.#period.expected.set(topic, [key])
-    else expected.push(key)
+    if (expected === undefined) this.#period.expected.set(topic, new Set([key]))
+    else expected.add(key)
   }
 
   /** Resolves when everything that was acknowledged has come, or `withinMs` have passed; then what is missing counts as missed. */
@@ -52,8 +52,8 @@ export class Watcher {
   }
 
   #lacking (): string[] {
-    const { seen, expected } = this.#period ?? { seen: new Set<string>(), expected: new Map<string, string[]>() }
-    return [...expected].flatMap(([topic, keys]) => keys.filter(key => !seen.has(key)).map(() => `gateway ${this.#target.gateway}: a message of ${topic} never came`))
+    const { seen, expected } = this.#period ?? { seen: new Set<string>(), expected: new Map<string, Set<string>>() }
+    return [...expected].flatMap(([topic, keys]) => [...keys].filter(key => !seen.has(key)).map(() => `gateway ${this.#target.gateway}: a message of ${topic} never came`))
   }
 
   async #keepConnected (): Promise<void> {
@@ -80,7 +80,8 @@ export class Watcher {
     if (this.#period === null) return
     const { seen, expected } = this.#period
     this.#period = null
-    for (const [topic, keys] of expected) {
+    for (const [topic, each] of expected) {
+      const keys = [...each]
       const last = keys.findLastIndex(key => seen.has(key))
       const holes = keys.slice(0, last + 1).filter(key => !seen.has(key)).length
       if (holes > 0) this.#missed(`gateway ${this.#target.gateway}: ${holes} messages of ${topic} never came before the connection was lost`)
