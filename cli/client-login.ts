@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import type { Login } from '../device/connection.ts'
+import { isSecretsFile } from '../lib/config.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 
@@ -16,7 +17,7 @@ export function clientLogin ({ client }: Pick<Settings, 'client'>, url: string):
   return {
     ...username !== '' || user === undefined ? {} : { username: user, password },
     ...isTls && caFile !== undefined ? { ca: textIn('ISOBAR_CLIENT_CA_FILE', caFile) } : {},
-    ...isTls && certFile !== undefined ? { cert: textIn('ISOBAR_CLIENT_CERT_FILE', certFile), key: textIn('ISOBAR_CLIENT_KEY_FILE', keyFile!) } : {}
+    ...isTls && certFile !== undefined ? { cert: textIn('ISOBAR_CLIENT_CERT_FILE', certFile), key: secretIn('ISOBAR_CLIENT_KEY_FILE', keyFile!) } : {}
   }
 }
 
@@ -31,4 +32,12 @@ function textIn (setting: string, file: string): string {
   } catch (cause) {
     throw new IsobarError('ISO_CLI_USAGE', { detail: `${setting}=${file}: ${codeOf(cause) || textOf(cause)}`, cause })
   }
+}
+
+/** Of a file that group and others can't read, or that lies where modes tell nothing. */
+function secretIn (setting: string, file: string): string {
+  const text = textIn(setting, file)
+  const mode = statSync(file).mode & 0o777
+  if ((mode & 0o077) !== 0 && process.platform !== 'win32' && !isSecretsFile(file)) throw new IsobarError('ISO_CLI_USAGE', { detail: `${setting}=${file} has mode ${mode.toString(8)}: group or others may read it; chmod 600 ${file}` })
+  return text
 }

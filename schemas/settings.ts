@@ -95,7 +95,7 @@ export const settingsTable = {
   ISOBAR_CLIENT_PASSWORD: text('client.password', undefined, 'Its password; the token of the HTTP interface does too.', { secret: true }),
   ISOBAR_CLIENT_CA_FILE: text('client.caFile', undefined, "Certificates (PEM) of the authorities that these commands check a gateway's certificate with. Unset: those of Node."),
   ISOBAR_CLIENT_CERT_FILE: text('client.certFile', undefined, 'Certificate (PEM) that these commands show to the gateway.'),
-  ISOBAR_CLIENT_KEY_FILE: text('client.keyFile', undefined, 'Private key (PEM) of that certificate. Others may not read the file.'),
+  ISOBAR_CLIENT_KEY_FILE: text('client.keyFile', undefined, 'Private key (PEM) of that certificate. Group and others may not read the file.'),
 
   ISOBAR_DEVICE_ID: pattern('device.id', hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, '-').replace(/^-+/, '').slice(0, 64) || 'device', /^(?!gateway$)[a-z0-9][a-z0-9-]{0,63}$/, 'small letters, digits and -, at most 64, not "gateway"', 'Id of this device: client id, user name and topic level.'),
   ISOBAR_DEVICE_SENSORS: pattern('device.sensors', undefined, /^[a-z0-9][a-z0-9-]{0,63}=\d{1,3}(,[a-z0-9][a-z0-9-]{0,63}=\d{1,3})*$/, 'device ids with the number of their bus, such as pi-attic=1,pi-cellar=3', 'Several sensors of one agent, each with a device id and an I2C bus of its own. Unset: ISOBAR_DEVICE_ID on ISOBAR_DEVICE_I2C_BUS.'),
@@ -105,7 +105,7 @@ export const settingsTable = {
   ISOBAR_DEVICE_PASSWORD_FILE: text('device.passwordFile', undefined, 'File with the password, read at each connection; an empty one is none.'),
   ISOBAR_DEVICE_CA_FILE: text('device.caFile', undefined, "Certificates (PEM) of the authorities that the gateway's certificate is checked with. Unset: those of Node."),
   ISOBAR_DEVICE_CERT_FILE: text('device.certFile', undefined, 'Certificate (PEM) that this device shows to the gateway.'),
-  ISOBAR_DEVICE_KEY_FILE: text('device.keyFile', undefined, 'Private key (PEM) of that certificate. Others may not read the file.'),
+  ISOBAR_DEVICE_KEY_FILE: text('device.keyFile', undefined, 'Private key (PEM) of that certificate. Group and others may not read the file.'),
   ISOBAR_DEVICE_INTERVAL: duration('device.intervalMs', '1s', [10, 24 * hour], 'Time from one reading to the next.'),
   ISOBAR_DEVICE_OVERSAMPLING: integer('device.oversampling', 3, [0, 3], 'BMP180 oversampling (OSS): 0 low power, 3 lowest noise.'),
   ISOBAR_DEVICE_BATCH: integer('device.batch', 1, [1, 500], 'Readings in one message.'),

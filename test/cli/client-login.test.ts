@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import t from 'tap'
 import { clientLogin } from '../../cli/client-login.ts'
 import { gatewayUrl } from '../../cli/mqtt-url.ts'
@@ -38,6 +39,17 @@ t.test('what does not belong together, or cannot be read, names its setting', as
   ] as const) t.throws(() => clientLogin(loadSettings(env), 'mqtts://h'), { code: 'ISO_CLI_USAGE', message })
   t.same(clientLogin(loadSettings({ ISOBAR_CLIENT_CA_FILE: '/nowhere' }), 'mqtt://h'), {}, 'without TLS nothing is read')
   t.same(clientLogin(loadSettings({ ISOBAR_CLIENT_USER: 'me' }), 'mqtt://you@h'), {}, 'the URL says who')
+})
+
+t.test('a key that group or others may read is refused', async t => {
+  const dir = t.testdir({ key: 'PEM', cert: 'PEM' })
+  const settings = loadSettings({ ISOBAR_CLIENT_CERT_FILE: `${dir}/cert`, ISOBAR_CLIENT_KEY_FILE: `${dir}/key` })
+  for (const mode of [0o604, 0o640]) {
+    await chmod(`${dir}/key`, mode)
+    t.throws(() => clientLogin(settings, 'mqtts://h'), { code: 'ISO_CLI_USAGE', message: new RegExp(`ISOBAR_CLIENT_KEY_FILE=.* has mode ${mode.toString(8)}`) })
+  }
+  await chmod(`${dir}/key`, 0o600)
+  t.match(clientLogin(settings, 'mqtts://h'), { cert: 'PEM', key: 'PEM' })
 })
 
 t.test('of several addresses a command takes that of this machine', async t => {

@@ -14,15 +14,17 @@ t.test('the user is the device when there is a password; without one there is no
   t.match(readLogin({ brokerUrl, passwordFile: `${dir}/empty` }, 'pi-1'), { username: undefined, password: undefined })
 })
 
-t.test('a secret that everybody may read is refused, and so is one that is not there', async t => {
+t.test('a secret that group or others may read is refused, and so is one that is not there', async t => {
   const dir = t.testdir({ password: 'secret\n', key: 'PEM', cert: 'PEM' })
   await chmod(`${dir}/password`, 0o644)
   t.throws(() => readLogin({ brokerUrl, passwordFile: `${dir}/password` }, 'pi-1'), { code: 'ISO_DEVICE_LOGIN', detail: /ISOBAR_DEVICE_PASSWORD_FILE, .*mode 644/ })
   await chmod(`${dir}/password`, 0o600)
   t.match(readLogin({ brokerUrl, passwordFile: `${dir}/password` }, 'pi-1'), { password: 'secret' })
-  await chmod(`${dir}/key`, 0o604)
-  t.throws(() => readLogin({ brokerUrl, certFile: `${dir}/cert`, keyFile: `${dir}/key` }, 'pi-1'), { code: 'ISO_DEVICE_LOGIN', detail: /ISOBAR_DEVICE_KEY_FILE, .*mode 604/ })
-  await chmod(`${dir}/key`, 0o640)
+  for (const mode of [0o604, 0o640]) {
+    await chmod(`${dir}/key`, mode)
+    t.throws(() => readLogin({ brokerUrl, certFile: `${dir}/cert`, keyFile: `${dir}/key` }, 'pi-1'), { code: 'ISO_DEVICE_LOGIN', detail: new RegExp(`ISOBAR_DEVICE_KEY_FILE, .*mode ${mode.toString(8)}`) })
+  }
+  await chmod(`${dir}/key`, 0o600)
   t.match(readLogin({ brokerUrl, certFile: `${dir}/cert`, keyFile: `${dir}/key` }, 'pi-1'), { cert: 'PEM', key: 'PEM' })
   t.throws(() => readLogin({ brokerUrl, caFile: `${dir}/none` }, 'pi-1'), { code: 'ISO_DEVICE_LOGIN', detail: /ISOBAR_DEVICE_CA_FILE, .*ENOENT/ })
   t.throws(() => readLogin({ brokerUrl, certFile: `${dir}/cert` }, 'pi-1'), { code: 'ISO_DEVICE_LOGIN', detail: /belong together/ })
