@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { largestRow, writeTelemetry } from '../../bench/messages.ts'
 import { seededRandom } from '../../lib/random.ts'
 import { packets } from '../helpers/raw-mqtt.ts'
+import { Patience, stillMs } from './patience.ts'
 import { Publisher, type Message, type Target } from './publisher.ts'
 import { Watcher } from './watcher.ts'
 
@@ -39,8 +40,6 @@ export type FromLoad =
 /** A device may go on without a PUBACK until so many of its messages wait. */
 const maxOpen = 2_000
 const tickMs = 10
-/** How long everything may take to be acknowledged when all faults are over. */
-const quietMs = 120_000
 
 class Round {
   readonly #load: RoundLoad
@@ -107,10 +106,10 @@ class Round {
   /** Publishes nothing new, and resolves when all is acknowledged. */
   async quiesce (): Promise<{ published: number, acked: number, reconnects: number }> {
     clearInterval(this.#timer)
-    const endMs = performance.now() + quietMs
+    const patience = new Patience()
     const open = (): number => this.#devices.reduce((sum, device) => sum + device.open, 0)
-    while (open() > 0 && performance.now() < endMs) await new Promise(resolve => setTimeout(resolve, 20))
-    if (open() > 0) this.#findings.push(`${open()} messages are not acknowledged ${quietMs / 1000} s after the last fault`)
+    while (open() > 0 && !patience.isOver(open())) await new Promise(resolve => setTimeout(resolve, 20))
+    if (open() > 0) this.#findings.push(`${open()} messages are not acknowledged, and none was for ${stillMs / 1000} s`)
     const reconnects = this.#devices.reduce((sum, device) => sum + device.reconnects, 0)
     for (const device of this.#devices) device.close()
     closeSync(this.#log)
