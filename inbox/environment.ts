@@ -18,7 +18,8 @@ export class CommitError extends Error {
 /**
  * Opens the lmdb environment of a folder; the only file that imports lmdb. One thread opens it for writing, others read-only.
  * With `eventTurnBatching` a full disk ends the process whatever is caught, and so does a bare put (lmdb 3.5.6, measured). A folder whose name
- * has a dot in it would be taken for a file without `noSubdir`.
+ * has a dot in it would be taken for a file without `noSubdir`. Of a write that the disk refuses lmdb makes a text in 100 bytes, which may be too
+ * few: then it ends the process. That is what the reserve is for (ISOBAR_INBOX_RESERVE): no more is appended while there is still room.
  * @throws IsobarError ISO_INBOX_DAMAGED or ISO_DATA_UNWRITABLE, or what lmdb throws when the folder cannot be used
  */
 export function openEnvironment (dir: string, { readOnly }: { readonly readOnly: boolean }): RootDatabase<Uint8Array, string> {

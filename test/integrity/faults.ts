@@ -158,10 +158,11 @@ export const faults: Readonly<Record<string, { readonly owns: 'gateway' | 'bridg
   },
   'a full disk': {
     owns: 'disk',
-    run: async ({ site, sleep, random }) => {
+    run: async ({ site, gateway, sleep, random }) => {
       const makeRoom = await site.fillDisk()
       await sleep(1_000 + random() * 3_000)
       await makeRoom()
+      await gateway.revive()
     }
   },
   'a reconnect storm': {

@@ -15,6 +15,8 @@ export interface ProcessOptions {
 
 const inside = fileURLToPath(new URL('inside.js', import.meta.url))
 const startMs = 60_000
+/** How lmdb ends a process now and then when the disk is full: it tells of a write that failed in a buffer that is too short for it (3.5.6). */
+const ownEnds: ReadonlySet<NodeJS.Signals | null> = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS'])
 
 /** A process of isobar, which faults freeze, end and start again. */
 export abstract class ProcessUnderTest {
@@ -40,6 +42,11 @@ export abstract class ProcessUnderTest {
     child.kill(signal)
     await exited
     return child.exitCode
+  }
+
+  /** Starts it again when it was ended by its own fault, as a supervisor would. */
+  async revive (): Promise<void> {
+    if (ownEnds.has(this.#child?.signalCode ?? null)) await this.start()
   }
 
   /** Sends a signal that does not end it. */

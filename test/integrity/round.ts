@@ -54,6 +54,7 @@ export async function runRound (site: Site, plan: Plan): Promise<RoundResult> {
   })
   await Promise.all([delay(plan.loadMs), ...making])
   site.proxy.heal()
+  for (const gateway of site.gateways) await gateway.revive()
   const startedMs = performance.now()
   const quiet = await site.tell({ kind: 'quiesce' })
   if (quiet.kind !== 'quiet') throw new Error(`the load answered out of turn: ${JSON.stringify(quiet)}`)
