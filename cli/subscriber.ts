@@ -13,6 +13,9 @@ export interface SubscriberOptions {
   readonly clientId: string
   readonly login?: Login
   readonly filters: readonly string[]
+  /** Filters that the gateway may refuse: it goes on without them, and `onRefused` is told. */
+  readonly optional?: readonly string[]
+  readonly onRefused?: () => void
   /** One message at a time: the next one is read when this has resolved. What it rejects with ends the subscription. */
   readonly take: (topic: string, payload: Uint8Array) => Promise<void>
   /** Told of a connection that was lost, with the reason, and when it is there again. */
@@ -41,17 +44,18 @@ export async function subscribe (options: SubscriberOptions, stop: AbortSignal):
   }
 }
 
-function watch (client: MqttClient, { url, filters, onChanged }: SubscriberOptions, fail: (error: unknown) => void): void {
+function watch (client: MqttClient, { url, filters, optional = [], onRefused, onChanged }: SubscriberOptions, fail: (error: unknown) => void): void {
   let [connections, reason] = [0, '']
   let isLost = false
   client.on('connect', () => {
     connections++
-    client.subscribeAsync([...filters], { qos: 0 }).then(granted => {
-      const refused = granted.filter(({ qos }) => qos > 2)
-      if (refused.length > 0) fail(new IsobarError('ISO_CLI_LOGIN', { detail: `it does not let it subscribe to ${refused.map(({ topic }) => topic).join(', ')}` }))
+    if (optional.length > 0) void granted(client, optional).then(isGranted => { if (isGranted === false && connections === 1) onRefused?.() })
+    void granted(client, filters).then(isGranted => {
+      if (isGranted === null) return // the connection has ended: `close` tells
+      if (!isGranted) fail(new IsobarError('ISO_CLI_LOGIN', { detail: `it does not let it subscribe to ${filters.join(', ')}` }))
       else if (isLost) onChanged(null)
       isLost = false
-    }, () => {}) // the connection has ended: `close` tells
+    })
   })
   client.on('error', error => {
     reason = textOf(error) || codeOf(error)
@@ -63,4 +67,9 @@ function watch (client: MqttClient, { url, filters, onChanged }: SubscriberOptio
     isLost = true
     reason = ''
   })
+}
+
+/** Whether all filters are granted; null when the connection ended before it was said. MQTT.js makes an error of a refusal, with the SUBACK in it. */
+async function granted (client: MqttClient, filters: readonly string[]): Promise<boolean | null> {
+  return await client.subscribeAsync([...filters], { qos: 0 }).then(() => true, (error: { packet?: unknown }) => error.packet === undefined ? null : false)
 }

@@ -37,13 +37,18 @@ what the message says of clock and sensor when not all is well. A message that i
 no telemetry is shown with the rule that it breaks ('isobar decode' explains it),
 and the time of its arrival.
 
+What became of the readings follows in lines of their own: time, device, boot, seq
+(or the first and the last), and 'stored', or 'dead' with reason, code and the id of
+the dead letter. As JSON these have the member verdict. --count waits a moment
+for them.
+
 A connection that is lost is made again, and stderr says so; what comes meanwhile
 is not shown (the table readings has it). Ctrl-C ends it.
 
 Examples:
   isobar tail
   isobar tail --device pi-attic pi-cellar
-  isobar tail --json --count 10 | jq .temperature_c
+  isobar tail --json --count 10 | jq .device_id
   isobar tail --url mqtt://gateway.example:1883
 
 Exit codes: 0 ended by Ctrl-C, by --count or by its reader, 1 the gateway cannot be
@@ -53,30 +58,29 @@ async function tail ({ device, count = Infinity, json, url: given }: TailOptions
   const settings = loadSettings()
   const topics = new Topics(settings.topics.root)
   const url = gatewayUrl(settings, given)
-  const filters = device?.map(id => topics.tele(id)) ?? [`${topics.root}/+/tele`]
   const { subscribe } = await import('./subscriber.ts')
+  const { TailPrinter } = await import('./tail-printer.ts')
   const { jsonLines, textLines } = await import('./tail-lines.ts')
-  const signals = stopSignals()
-  const end = new AbortController()
   const lines = json === true ? jsonLines : textLines(Math.max(0, ...device?.map(id => id.length) ?? []))
-  let left = count
+  const printer = new TailPrinter({ topics, lines, count, clock: realClock, print: printLines })
+  const signals = stopSignals()
   try {
     await subscribe({
       url,
       login: clientLogin(settings, url),
-      filters,
+      filters: device?.map(id => topics.tele(id)) ?? [`${topics.root}/+/tele`],
+      optional: device?.flatMap(id => [topics.stored(id), topics.error(id)]) ?? [`${topics.root}/+/stored`, `${topics.root}/+/error`],
       clientId: `isobar-tail-${randomBytes(4).toString('hex')}`,
-      take: async (topic, payload) => {
-        const deviceId = topics.parseJournaled(topic)?.deviceId
-        if (deviceId === undefined || end.signal.aborted) return // the topic of no device: the gateway does not take it either
-        const messageLines = lines(deviceId, payload, realClock.now()).slice(0, left)
-        left -= messageLines.length
-        const isRead = await printLines(messageLines)
-        if (left === 0 || !isRead) end.abort()
-      },
-      onChanged: lost => { process.stderr.write(`isobar: ${timeOfDay(realClock.now())}  ${lost === null ? 'connected again' : `the connection to ${maskSecret(url)} is lost (${printable(lost)}); trying again`}\n`) }
-    }, AbortSignal.any([signals.stop, end.signal]))
+      take: async (topic, payload) => await printer.take(topic, payload),
+      onRefused: () => { tell('the gateway does not let this client read the topics stored and error: verdicts are not shown') },
+      onChanged: lost => { tell(lost === null ? 'connected again' : `the connection to ${maskSecret(url)} is lost (${printable(lost)}); trying again`) }
+    }, AbortSignal.any([signals.stop, printer.end]))
   } finally {
+    printer.close()
     signals.close()
   }
+}
+
+function tell (sentence: string): void {
+  process.stderr.write(`isobar: ${timeOfDay(realClock.now())}  ${sentence}\n`)
 }

@@ -46,6 +46,12 @@ export class Topics {
   command (id: DeviceId, name: string, commandId: string): string { return `${this.#prefix}${id}/cmd/${name}/${commandId}` }
   answer (id: DeviceId, commandId: string): string { return `${this.#prefix}${id}/res/${commandId}` }
 
+  /** The device of a topic that tells what became of its readings; null for every other topic. */
+  parseVerdict (topic: string): { readonly deviceId: DeviceId, readonly kind: 'stored' | 'error' } | null {
+    const [deviceId = '', kind, ...rest] = topic.startsWith(this.#prefix) ? topic.slice(this.#prefix.length).split('/') : []
+    return (kind === 'stored' || kind === 'error') && rest.length === 0 && isDeviceId(deviceId) ? { deviceId, kind } : null
+  }
+
   /** Name and id of a command to this device; null for every other topic. */
   parseCommand (topic: string, device: DeviceId): { readonly name: string, readonly id: string } | null {
     const start = this.command(device, '', '').slice(0, -1)

@@ -1,6 +1,7 @@
-import t from 'tap'
-import { openTestBroker, telemetryOf } from '../helpers/broker.ts'
-import { runCli, startCli } from '../helpers/cli.ts'
+import t, { type Test } from 'tap'
+import { parseAclFile } from '../../broker/access/acl-file.ts'
+import { openTestBroker, telemetryOf, type TestBroker } from '../helpers/broker.ts'
+import { runCli, startCli, type RunningCli } from '../helpers/cli.ts'
 import { openDeviceBroker } from '../helpers/device-broker.ts'
 import { connectRaw, packets } from '../helpers/raw-mqtt.ts'
 
@@ -21,6 +22,40 @@ t.test('tail prints what the chosen devices send until it has enough, whatever e
   t.same(objects.map(object => object.device_id), beginsWithB ? ['b', 'a', 'b'] : ['a', 'b', 'a'])
   t.same(objects.map(({ seq }) => seq - objects[0]!.seq), beginsWithB ? [0, 1, 1] : [0, 0, 1])
 })
+
+t.test('tail shows what became of the readings: dead with the reason, or stored', async t => {
+  const { url, connect, broker } = await openTestBroker(t)
+  const tail = startCli(t, ['tail', '--device', 'pi', '--url', url])
+  const device = await connect({ clientId: 'sender' })
+  const printed = async (seq: number): Promise<void> => {
+    const isPrinted = tail.until(new RegExp(` ${seq}  .*hPa`)).then(() => true)
+    do device.send(packets.publish({ topic: 'iot/v1/pi/tele', payload: telemetryOf(seq) }))
+    while (!await Promise.race([isPrinted, device.ping().then(() => false)]))
+  }
+  await printed(160)
+  await broker.publish('iot/v1/pi/error', JSON.stringify({ code: 'ISO_READING_TIME', reason: 'too old', at: 0, id: '0a1b', boot: 7, seqs: [[160, 160]] }), { qos: 1, retain: false })
+  await tail.until(/ pi +7 +160 {2}dead: too old \[ISO_READING_TIME\] {2}letter 0a1b\n/)
+  await printed(161)
+  await broker.publish('iot/v1/pi/stored', JSON.stringify({ at: 0, settled: [[7, 161, 161]], dead: [[7, 160, 160, 'ISO_READING_TIME']] }), { qos: 1, retain: true })
+  await tail.until(/ pi +7 +161 {2}stored\n/)
+})
+
+t.test('a client that may not read the verdicts gets the readings, and stderr says so; one that may not read these is refused', async t => {
+  const { tail, connect } = await tailUnder(t, 'topic deny iot/v1/pi/stored\ntopic deny iot/v1/pi/error')
+  const device = await connect({ clientId: 'sender' })
+  const ended = tail.ended.then(() => true)
+  do device.send(packets.publish({ topic: 'iot/v1/pi/tele', payload: telemetryOf(160) }))
+  while (!await Promise.race([ended, device.ping().then(() => false)]))
+  t.match(await tail.ended, { code: 0, stdout: / pi +7 +160 /, stderr: /verdicts are not shown/ })
+  const refused = await tailUnder(t, 'topic deny iot/v1/pi/tele')
+  t.match(await refused.tail.ended, { code: 1, stdout: '', stderr: /does not let it subscribe to iot\/v1\/pi\/tele.*\[ISO_CLI_LOGIN\]/ })
+})
+
+/** Tail of one reading of one device, at a broker with these access rules. */
+async function tailUnder (t: Test, rules: string): Promise<Pick<TestBroker, 'connect'> & { readonly tail: RunningCli }> {
+  const { url, connect } = await openTestBroker(t, { rules: { acl: parseAclFile('acl', rules) } })
+  return { tail: startCli(t, ['tail', '--count', '1', '--device', 'pi', '--url', url]), connect }
+}
 
 t.test('a lost connection is made again, stderr says both, and Ctrl-C ends with 0', async t => {
   const broker = await openDeviceBroker(t)
