@@ -52,13 +52,22 @@ export class GatewayUnderTest extends ProcessUnderTest {
   }
 
   async metric (name: string): Promise<number> {
-    const text = await (await fetch(`${this.httpUrl}/metrics`)).text()
+    const text = await (await this.#ask('/metrics')).text()
     return Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1])
   }
 
   async #get (path: string): Promise<unknown> {
-    const response = await fetch(`${this.httpUrl}${path}`)
+    const response = await this.#ask(path)
     if (!response.ok) throw new Error(`${path} of ${this.httpUrl} answers ${response.status}: ${(await response.text()).slice(0, 200)}`)
     return await response.json()
+  }
+
+  /** Asks once more when there was no answer: on a connection that was closed for its idleness at that moment, or of a process that has to be started again. */
+  async #ask (path: string): Promise<Response> {
+    const url = `${this.httpUrl}${path}`
+    return await fetch(url).catch(async () => {
+      await this.revive()
+      return await fetch(url)
+    })
   }
 }
