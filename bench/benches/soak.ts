@@ -1,5 +1,5 @@
 import { stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { realClock } from '../../lib/clock.ts'
 import { type GatewayStatus } from '../../schemas/status.ts'
 import { inTemporaryFolder, type Bench, type BenchOptions, type Figures } from '../figures.ts'
@@ -116,7 +116,7 @@ function figuresOf ({ minutes, samples, warnings }: Soak, { acked, elapsedMs, re
     'readings without an end, at the end': last.readings.pending,
     'acknowledged and neither stored, duplicate nor dead': acked - (last.readings.received - last.readings.pending),
     'warnings and errors in the log': warnings.length,
-    plot: resultFile('-soak.svg')
+    plot: basename(resultFile('-soak.svg'))
   }
 }
 
