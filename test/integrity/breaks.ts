@@ -28,8 +28,8 @@ export const breaks: Readonly<Record<string, readonly Change[]>> = {
   ],
   'settle-before-write': [{
     file: 'bridge/bridge.js',
-    from: 'const tookNone = !proof.takes;',
-    to: 'void source.settle(settle(batch.items, batch.items.flatMap(item => item.rows.map(() => ({ kind: "stored" })))).settled); const tookNone = !proof.takes;'
+    from: 'const ends = await endsOf(batch, insert);',
+    to: 'void source.settle(settle(batch.items, batch.items.flatMap(item => item.rows.map(() => ({ kind: "stored" })))).settled); const ends = await endsOf(batch, insert);'
   }]
 }
 
