@@ -1,6 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Login } from '../device/connection.ts'
-import { isSecretsFile } from '../lib/config.ts'
+import { exposedMode } from '../lib/config.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { type Settings } from '../schemas/settings.ts'
 
@@ -37,7 +37,7 @@ function textIn (setting: string, file: string): string {
 /** Of a file that group and others can't read, or that lies where modes tell nothing. */
 function secretIn (setting: string, file: string): string {
   const text = textIn(setting, file)
-  const mode = statSync(file).mode & 0o777
-  if ((mode & 0o077) !== 0 && process.platform !== 'win32' && !isSecretsFile(file)) throw new IsobarError('ISO_CLI_USAGE', { detail: `${setting}=${file} has mode ${mode.toString(8)}: group or others may read it; chmod 600 ${file}` })
+  const mode = process.platform === 'win32' ? null : exposedMode(file)
+  if (mode !== null) throw new IsobarError('ISO_CLI_USAGE', { detail: `${setting}=${file} has mode ${mode}: group or others may read it; chmod 600 ${file}` })
   return text
 }

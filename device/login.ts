@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs'
-import { isSecretsFile } from '../lib/config.ts'
+import { readFileSync } from 'node:fs'
+import { exposedMode } from '../lib/config.ts'
 import { codeOf, IsobarError, textOf } from '../lib/errors.ts'
 import { type Logger } from '../lib/log.ts'
 import { type Login } from './connection.ts'
@@ -59,7 +59,7 @@ function textIn (setting: string, file: string): string {
 
 function secretIn (setting: string, file: string): string {
   const text = textIn(setting, file)
-  const mode = statSync(file).mode & 0o777
-  if ((mode & 0o077) !== 0 && process.platform !== 'win32' && !isSecretsFile(file)) throw new IsobarError('ISO_DEVICE_LOGIN', { detail: `${setting}, ${file} has mode ${mode.toString(8)}: group or others may use it; chmod 600 ${file}` })
+  const mode = process.platform === 'win32' ? null : exposedMode(file)
+  if (mode !== null) throw new IsobarError('ISO_DEVICE_LOGIN', { detail: `${setting}, ${file} has mode ${mode}: group or others may use it; chmod 600 ${file}` })
   return text
 }

@@ -107,9 +107,11 @@ function textIn (table: SettingsTable, env: Environment, name: string): string |
 /** Where a container or systemd puts secrets, with modes of their own. */
 const secretsFolder = '/run/secrets'
 
-/** Whether a file lies where modes tell nothing about who may read it. */
-export function isSecretsFile (file: string, credentialsFolder: string | undefined = process.env.CREDENTIALS_DIRECTORY): boolean {
-  return [secretsFolder, credentialsFolder].some(folder => folder !== undefined && resolve(file).startsWith(`${resolve(folder)}${sep}`))
+/** Mode of a secret file that group or others may read, as chmod takes it; null when none of them may, or the file lies where modes tell nothing about that. */
+export function exposedMode (file: string, credentialsFolder: string | undefined = process.env.CREDENTIALS_DIRECTORY): string | null {
+  if ([secretsFolder, credentialsFolder].some(folder => folder !== undefined && resolve(file).startsWith(`${resolve(folder)}${sep}`))) return null
+  const mode = statSync(file).mode & 0o777
+  return (mode & 0o077) === 0 ? null : mode.toString(8)
 }
 
 /** The first line of a file that group and others can't read. */
@@ -117,7 +119,7 @@ function readSecret (name: string, file: string, credentialsFolder: string | und
   const twin = `${name}${twinSuffix}`
   let text: string
   try {
-    if (!isSecretsFile(file, credentialsFolder) && (statSync(file).mode & 0o077) !== 0) throw new Error(`group or others may read it; chmod 600 ${file}`)
+    if (exposedMode(file, credentialsFolder) !== null) throw new Error(`group or others may read it; chmod 600 ${file}`)
     text = readFileSync(file, 'utf8').split(/\r?\n/, 1)[0]!
   } catch (error) {
     throw new Error(`cannot be read from ${twin}=${file}: ${(error as Error).message}`)

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { jsonPayload } from './json-payload.ts'
 
 /** Payload of `<device>/res/<id>`. */
 export const commandAnswerSchema = Type.Object({
@@ -11,14 +11,5 @@ export const commandAnswerSchema = Type.Object({
 
 export type CommandAnswer = Static<typeof commandAnswerSchema>
 
-const check = TypeCompiler.Compile(commandAnswerSchema)
-
 /** The answer in an untrusted payload; null when it is none. Never throws. */
-export function decodeAnswer (payload: Uint8Array): CommandAnswer | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-    return check.Check(value) ? value : null
-  } catch {
-    return null
-  }
-}
+export const decodeAnswer: (payload: Uint8Array) => CommandAnswer | null = jsonPayload(commandAnswerSchema)

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { jsonPayload } from './json-payload.ts'
 
 /** So many ranges of seqs, and characters of a reason, stand in one message to the sender at most. */
 export const maxNoticeRanges = 16
@@ -23,17 +23,8 @@ export const letterNoticeSchema = Type.Object({
 })
 export type LetterNotice = Static<typeof letterNoticeSchema>
 
-const checkNotice = TypeCompiler.Compile(letterNoticeSchema)
-
 /** The notice in an untrusted payload; null when there is none that can be read. Never throws. */
-export function decodeNotice (payload: Uint8Array): LetterNotice | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-    return checkNotice.Check(value) ? value : null
-  } catch {
-    return null
-  }
-}
+export const decodeNotice: (payload: Uint8Array) => LetterNotice | null = jsonPayload(letterNoticeSchema)
 
 /** Which letters are meant. Everything that is given has to hold; `all`: nothing has to be given. */
 export const letterFilterSchema = Type.Object({

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { jsonPayload } from './json-payload.ts'
 
 const uint32 = Type.Integer({ minimum: 0, maximum: 2 ** 32 - 1 })
 
@@ -23,14 +23,5 @@ export function encodeStored (ranges: StoredRanges): string {
   return JSON.stringify(ranges)
 }
 
-const check = TypeCompiler.Compile(storedSchema)
-
 /** The ranges in an untrusted payload; null when there are none that can be read. Never throws. */
-export function decodeStored (payload: Uint8Array): StoredRanges | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload).toString('utf8'))
-    return check.Check(value) ? value : null
-  } catch {
-    return null
-  }
-}
+export const decodeStored: (payload: Uint8Array) => StoredRanges | null = jsonPayload(storedSchema)

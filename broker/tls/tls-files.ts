@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { isSecretsFile } from '../../lib/config.ts'
+import { exposedMode } from '../../lib/config.ts'
 import { codeOf, IsobarError, textOf } from '../../lib/errors.ts'
 import { type Settings } from '../../schemas/settings.ts'
 import { readRevocations, type Revocations } from './revocation.ts'
@@ -93,6 +93,6 @@ async function textIn (setting: string, file: string | undefined): Promise<strin
 
 /** A key that others can read is no key. */
 async function assertOwn (setting: string, file: string): Promise<void> {
-  const mode = (await stat(file)).mode & 0o777
-  if ((mode & 0o077) !== 0 && process.platform !== 'win32' && !isSecretsFile(file)) throw new IsobarError('ISO_TLS_FILES', { detail: `${setting}=${file}: group or others may read it (mode ${mode.toString(8)}); chmod 600 ${file}` })
+  const mode = process.platform === 'win32' ? null : exposedMode(file)
+  if (mode !== null) throw new IsobarError('ISO_TLS_FILES', { detail: `${setting}=${file}: group or others may read it (mode ${mode}); chmod 600 ${file}` })
 }
